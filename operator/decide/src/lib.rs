@@ -1,0 +1,15 @@
+//! Every decision Atoll takes, as pure functions.
+//!
+//! Enters: values, the time included (`now` is an argument). Leaves: values
+//! with their reasons. Must not: reach a network, a clock or a source of
+//! randomness; the crate's dependencies cannot do that either, and a test of
+//! the workspace keeps it so.
+
+#![deny(missing_docs)]
+
+pub mod affinity;
+pub mod cluster;
+pub mod ids;
+pub mod placement;
+pub mod taint;
+pub mod time;
