@@ -9,7 +9,21 @@
 
 pub mod affinity;
 pub mod cluster;
+pub mod deletes;
+pub mod failover;
+pub mod health;
 pub mod ids;
+pub mod interpret;
+pub mod invariants;
+pub mod matching;
+pub mod overrides;
+pub mod ownership;
 pub mod placement;
+pub mod render;
+pub mod schedule;
 pub mod taint;
 pub mod time;
+pub mod binding;
+pub mod first_write;
+pub mod fleet;
+pub mod trigger;

@@ -1,0 +1,58 @@
+//! A graceful eviction task: a cluster being vacated (karmada-api 1.7).
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::ClusterName;
+use crate::time::Wall;
+
+/// How the old copy goes away.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum PurgeMode {
+    /// Before the replacement starts. The user's written exception to I1 (D13).
+    Directly,
+    /// After the replacement is healthy.
+    #[default]
+    Gracefully,
+    /// When a person says so (`failover.application` only).
+    Never,
+}
+
+/// Why a cluster is vacated (karmada-api 3.5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Reason {
+    /// An untolerated `NoExecute` taint.
+    TaintUntolerated,
+    /// The copy was unhealthy for too long.
+    ApplicationFailure,
+}
+
+/// Karmada's producer of taint evictions.
+pub const TAINT_MANAGER: &str = "TaintManager";
+
+/// One entry of `spec.gracefulEvictionTasks`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Task {
+    /// `fromCluster`
+    pub from: ClusterName,
+    /// `purgeMode`
+    pub purge: PurgeMode,
+    /// `replicas` it had there.
+    pub replicas: Option<i32>,
+    /// `reason`
+    pub reason: Reason,
+    /// `message`, at most 1024 characters.
+    pub message: String,
+    /// `producer`
+    pub producer: String,
+    /// `gracePeriodSeconds`. It shortens nothing: a copy is never removed
+    /// before its replacement is Healthy (D18).
+    pub grace: Option<Duration>,
+    /// `suppressDeletion`
+    pub suppress_deletion: Option<bool>,
+    /// `creationTimestamp`
+    pub created: Wall,
+    /// `clustersBeforeFailover`
+    pub clusters_before: Vec<ClusterName>,
+}

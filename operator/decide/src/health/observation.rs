@@ -1,0 +1,168 @@
+//! One fact about one plane of one cluster.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use crate::time::Mono;
+
+/// What was asked: the address text of a probe target, such as `10.0.0.7:10250`.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TargetId(Arc<str>);
+
+impl TargetId {
+    /// Takes the text as it is.
+    pub fn new(text: impl AsRef<str>) -> Self {
+        Self(Arc::from(text.as_ref()))
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<&str> for TargetId {
+    fn from(text: &str) -> Self {
+        Self::new(text)
+    }
+}
+
+impl fmt::Display for TargetId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for TargetId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&*self.0, f)
+    }
+}
+
+/// Where a data-plane target comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Origin {
+    /// A node address, sampled from the member's node list.
+    Node,
+    /// Named by the user.
+    Named,
+}
+
+/// How deep into the API a probe went, cheapest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Level {
+    /// TCP and TLS.
+    Connect,
+    /// `/readyz`
+    Ready,
+    /// An authenticated read.
+    Serve,
+    /// Real use: an apply, bytes of a watch.
+    Use,
+}
+
+/// Which plane was asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Asked {
+    /// The member's API server.
+    Api(Level),
+    /// A node, a named target or an endpoint.
+    Data,
+}
+
+/// What came back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// A good answer.
+    Fine,
+    /// An answer all the same: an HTTP error, a RST, a refused certificate. It
+    /// clears suspicion; the text should not change from probe to probe.
+    Wrong(String),
+    /// Nothing: a timeout, no route.
+    Silent(String),
+}
+
+impl Outcome {
+    /// Whether anything came back at all.
+    pub fn answered(&self) -> bool {
+        !matches!(self, Self::Silent(_))
+    }
+}
+
+/// One probe's or one use's result.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Observation {
+    /// The plane and level.
+    pub asked: Asked,
+    /// Who was asked.
+    pub target: TargetId,
+    /// When the question was sent.
+    pub sent: Mono,
+    /// When the answer came, or the wait for it ended.
+    pub at: Mono,
+    /// What came back.
+    pub outcome: Outcome,
+}
+
+/// Why an address is never probed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// It would answer for the hub itself, and so never be silent.
+    #[error("a loopback address is the hub's own: name an address that the member answers")]
+    Loopback,
+    /// It has a meaning only on the member's own link.
+    #[error("a link-local address is not reachable from the hub: name a routed address")]
+    LinkLocal,
+    /// It names no host.
+    #[error("an unspecified, multicast or broadcast address names no single host")]
+    NoHost,
+}
+
+/// Whether `address` can stand for a member (architecture section 6).
+pub fn probeable(address: IpAddr) -> Result<(), Refused> {
+    let address = address.to_canonical();
+    if address.is_loopback() {
+        return Err(Refused::Loopback);
+    }
+    if address.is_unspecified() || address.is_multicast() {
+        return Err(Refused::NoHost);
+    }
+    match address {
+        IpAddr::V4(v4) if v4.is_broadcast() => Err(Refused::NoHost),
+        IpAddr::V4(v4) if v4.is_link_local() => Err(Refused::LinkLocal),
+        IpAddr::V6(v6) if v6.is_unicast_link_local() => Err(Refused::LinkLocal),
+        IpAddr::V4(_) | IpAddr::V6(_) => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn loopback_and_link_local_addresses_are_never_probed() {
+        for (text, expected) in [
+            ("127.0.0.1", Err(Refused::Loopback)),
+            ("127.8.8.8", Err(Refused::Loopback)),
+            ("::1", Err(Refused::Loopback)),
+            ("::ffff:127.0.0.1", Err(Refused::Loopback)),
+            ("169.254.169.254", Err(Refused::LinkLocal)),
+            ("fe80::1", Err(Refused::LinkLocal)),
+            ("::ffff:169.254.1.1", Err(Refused::LinkLocal)),
+            ("0.0.0.0", Err(Refused::NoHost)),
+            ("224.0.0.1", Err(Refused::NoHost)),
+            ("255.255.255.255", Err(Refused::NoHost)),
+            ("10.0.0.7", Ok(())),
+            ("fd00::7", Ok(())),
+        ] {
+            assert_eq!(probeable(text.parse().unwrap()), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_error_is_an_answer_and_a_timeout_is_not() {
+        assert!(Outcome::Wrong("HTTP 500".into()).answered());
+        assert!(!Outcome::Silent("timed out".into()).answered());
+    }
+}

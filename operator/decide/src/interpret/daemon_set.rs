@@ -1,0 +1,40 @@
+//! `apps` `DaemonSet`.
+
+use serde_json::Value;
+
+use super::aggregation::{Aggregation, Fields, generation};
+use super::rules::Rules;
+use super::{Health, number, reflection};
+
+pub(super) const RULES: Rules = Rules { health, reflect, aggregate: Some(aggregate), ..Rules::UNKNOWN };
+
+const COUNTERS: [&str; 7] = [
+    "currentNumberScheduled",
+    "desiredNumberScheduled",
+    "numberAvailable",
+    "numberMisscheduled",
+    "numberReady",
+    "numberUnavailable",
+    "updatedNumberScheduled",
+];
+
+fn health(live: &Value) -> Health {
+    let status = |counter: &str| number(&live["status"][counter]);
+    Health::from_bool(
+        status("observedGeneration") == generation(live)
+            && status("updatedNumberScheduled") >= status("desiredNumberScheduled")
+            && status("numberAvailable") >= status("updatedNumberScheduled"),
+    )
+}
+
+fn reflect(live: &Value) -> Option<Value> {
+    let mut names = vec!["observedGeneration"];
+    names.extend(COUNTERS);
+    reflection::fields_and_generations(live, &names)
+}
+
+fn aggregate(aggregation: &Aggregation<'_>) -> Fields {
+    let mut fields = aggregation.sums(&COUNTERS);
+    aggregation.put_observed_generation(&mut fields);
+    fields
+}

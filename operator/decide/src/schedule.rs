@@ -1,0 +1,156 @@
+//! Where the copies of a template run: filter, score, spread, divide.
+//!
+//! Enters: one [`Request`], a view of a placement, the fleet and the previous
+//! answer. Leaves: a [`Decision`] with its reasons, or a [`Failure`] that says
+//! why nothing fits. Must not: treat a cluster it cannot judge as absent, move
+//! what is settled, or change the previous answer on failure: after a failure
+//! the caller keeps the placement it has (promise I1).
+//!
+//! The rules are those of karmada-api 2.12, with its defects D3 and D19 fixed
+//! and with the health grades of architecture section 6. The same request has
+//! the same answer, and a request that starts from an answer gets it again.
+
+mod candidate;
+mod divide;
+mod estimate;
+mod failure;
+mod filter;
+mod region;
+mod rejection;
+mod score;
+mod spread;
+mod term;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+pub use failure::Failure;
+pub use rejection::{Reason, Rejection, summarize};
+
+use crate::cluster::{Cluster, Resources};
+use crate::ids::{ClusterName, Gvk};
+use crate::placement::{Placement, Target};
+use candidate::Candidate;
+use divide::{Division, NameOrder};
+use spread::Rules;
+use term::Term;
+
+/// Everything one scheduling looks at.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    /// The template's kind.
+    pub gvk: &'a Gvk,
+    /// The placement of its policy.
+    pub placement: &'a Placement,
+    /// The whole fleet, in any order. A previous target that is not in it is
+    /// gone for good, so a part of the fleet must never be passed.
+    pub clusters: &'a [Cluster],
+    /// The answer in force, empty at first.
+    pub previous: &'a [Target],
+    /// Replicas wanted. None: not a workload.
+    pub replicas: Option<i32>,
+    /// What one replica requests. None: nothing stated.
+    pub requests: Option<&'a Resources>,
+    /// Clusters being vacated (`gracefulEvictionTasks`): never candidates.
+    pub evicting: &'a BTreeSet<ClusterName>,
+    /// The affinity group of the previous answer.
+    pub observed_group: Option<&'a str>,
+    /// A reschedule was asked for: start at the first affinity group and
+    /// divide anew.
+    pub fresh: bool,
+    /// Decides the direction of tie-breaks between names, so that not every
+    /// template's odd replica lands on the same cluster. May be empty.
+    pub template_uid: &'a str,
+}
+
+/// Where the copies go, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decision {
+    /// The answer, sorted by cluster name.
+    pub targets: Vec<Target>,
+    /// The affinity group it was found in; None without groups.
+    pub group: Option<String>,
+    /// The clusters that are no candidates, in the order of the request.
+    pub rejected: Vec<Rejection>,
+    /// The candidates, best first.
+    pub scores: Vec<Scored>,
+}
+
+/// What was known of a candidate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scored {
+    /// The cluster.
+    pub cluster: ClusterName,
+    /// 0 for the affinity itself, then its overflow tiers.
+    pub tier: usize,
+    /// Higher is better.
+    pub score: i64,
+    /// How many more replicas would fit. None: it did not matter.
+    pub free: Option<i64>,
+    /// Replicas the previous answer put there.
+    pub assigned: i64,
+    /// Why it would be refused, were it not a target already.
+    pub stays_despite: Option<Reason>,
+}
+
+/// Places one template.
+///
+/// Affinity groups are tried in order from the observed one on, never
+/// backwards unless `fresh` (karmada-api 2.11, D16); when all fail, the first
+/// failure is the answer.
+pub fn schedule(request: &Request<'_>) -> Result<Decision, Failure> {
+    let division = Division::of(request);
+    let (first, later) = Term::to_try(request, &division);
+    schedule_within(request, &division, &first).or_else(|failure| {
+        later
+            .iter()
+            .find_map(|group| schedule_within(request, &division, &Term::of_group(group, &division)).ok())
+            .ok_or(failure)
+    })
+}
+
+fn schedule_within(request: &Request<'_>, division: &Division<'_>, term: &Term<'_>) -> Result<Decision, Failure> {
+    let group = term.name.map(str::to_owned);
+    if division.is_empty() {
+        return Ok(Decision { targets: Vec::new(), group, rejected: Vec::new(), scores: Vec::new() });
+    }
+    let assigned: BTreeMap<&ClusterName, i64> = request
+        .previous
+        .iter()
+        .map(|target| (&target.cluster, i64::from(target.replicas.unwrap_or(0).max(0))))
+        .collect();
+    let (mut candidates, rejected) = filter::admit(request, term, &assigned);
+    if candidates.is_empty() {
+        return Err(Failure::NoClusterFit { clusters: request.clusters.len(), rejected });
+    }
+    let rules = Rules::of(request.placement, division);
+    let measured = division.needs_room() || rules.need_room(division);
+    if measured {
+        for candidate in &mut candidates {
+            candidate.free = estimate::room(candidate, request.requests);
+        }
+    }
+    candidates.sort_by(Candidate::best_first);
+    match place(request, division, &rules, &candidates) {
+        Ok(targets) => {
+            let scores = candidates.into_iter().map(|candidate| candidate.into_scored(measured)).collect();
+            Ok(Decision { targets, group, rejected, scores })
+        }
+        Err(problem) => Err(problem.into_failure(&candidates, rejected)),
+    }
+}
+
+fn place(
+    request: &Request<'_>,
+    division: &Division<'_>,
+    rules: &Rules,
+    candidates: &[Candidate<'_>],
+) -> Result<Vec<Target>, failure::Problem> {
+    if !request.fresh && spread::is_settled(candidates, division, rules) {
+        return Ok(divide::keep(candidates));
+    }
+    let selected = spread::select(candidates, division, rules, request.fresh)?;
+    divide::assign(&selected, division, request.fresh, NameOrder::for_uid(request.template_uid))
+}
+
+#[cfg(test)]
+mod tests;

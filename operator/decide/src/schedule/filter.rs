@@ -1,0 +1,101 @@
+//! Which clusters are candidates.
+//!
+//! A filter is one file under `filter/` and one line in [`FILTERS`].
+
+mod affinity;
+mod api;
+mod deletion;
+mod eviction;
+mod health;
+mod taint;
+mod topology;
+
+use std::collections::BTreeMap;
+
+use crate::cluster::Cluster;
+use crate::ids::ClusterName;
+use crate::schedule::Request;
+use crate::schedule::candidate::{Candidate, Growth};
+use crate::schedule::rejection::{Reason, Rejection};
+use crate::schedule::score;
+use crate::schedule::term::Term;
+
+/// All filters. The first that refuses gives the reason, so the order decides
+/// what users read: from what they wrote to what happens to them.
+const FILTERS: &[Filter] = &[
+    deletion::FILTER,
+    affinity::FILTER,
+    eviction::FILTER,
+    topology::FILTER,
+    api::FILTER,
+    taint::FILTER,
+    health::FILTER,
+];
+
+/// One rule that a candidate must pass.
+struct Filter {
+    /// Refuses with a reason.
+    check: fn(&Request<'_>, &Term<'_>, &Cluster) -> Result<(), Reason>,
+    /// What a refusal means for a cluster that is a target already.
+    targets: Targets,
+}
+
+/// What happens to present targets that a filter refuses (karmada-api 2.12).
+enum Targets {
+    /// They go like every other.
+    Leave,
+    /// They stay; more replicas only when no other cluster has room.
+    Stay,
+    /// They stay with what they have.
+    Freeze,
+}
+
+/// Splits the fleet into candidates and rejections. `assigned` holds the
+/// replicas of the previous targets.
+pub(super) fn admit<'a>(
+    request: &Request<'a>,
+    term: &Term<'_>,
+    assigned: &BTreeMap<&ClusterName, i64>,
+) -> (Vec<Candidate<'a>>, Vec<Rejection>) {
+    let mut candidates = Vec::with_capacity(request.clusters.len());
+    let mut rejected = Vec::new();
+    for cluster in request.clusters {
+        let assigned = assigned.get(&cluster.name).copied();
+        match examine(request, term, cluster, assigned) {
+            Ok(candidate) => candidates.push(candidate),
+            Err(reason) => rejected.push(Rejection { cluster: cluster.name.clone(), reason }),
+        }
+    }
+    (candidates, rejected)
+}
+
+fn examine<'a>(
+    request: &Request<'_>,
+    term: &Term<'_>,
+    cluster: &'a Cluster,
+    assigned: Option<i64>,
+) -> Result<Candidate<'a>, Reason> {
+    let is_target = assigned.is_some();
+    let avoided = score::is_avoided(cluster, &request.placement.tolerations);
+    let mut growth = if avoided { Growth::LastResort } else { Growth::Welcome };
+    let mut stays_despite = None;
+    for filter in FILTERS {
+        let Err(reason) = (filter.check)(request, term, cluster) else { continue };
+        growth = growth.max(match filter.targets {
+            Targets::Stay if is_target => Growth::LastResort,
+            Targets::Freeze if is_target => Growth::Refused,
+            _ => return Err(reason),
+        });
+        stays_despite.get_or_insert(reason);
+    }
+    Ok(Candidate {
+        cluster,
+        tier: term.tier_of(cluster).unwrap_or(0),
+        score: score::of(is_target, avoided),
+        free: 0,
+        assigned: assigned.unwrap_or(0),
+        is_target,
+        growth,
+        stays_despite,
+    })
+}
