@@ -1,1 +1,32 @@
-fn main() {}
+//! The Atoll operator: everything that talks. Deciding is `atoll_decide`'s.
+
+mod app;
+mod args;
+mod clock;
+mod copy_state;
+mod events;
+mod failover;
+mod fleet_state;
+mod hub;
+
+mod lease;
+mod members;
+mod pipeline;
+mod queue;
+mod run;
+mod serve;
+mod tasks;
+mod telemetry;
+mod validate;
+mod watch;
+
+
+use clap::Parser;
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let args::Cli { command: args::Command::Run(settings) } = args::Cli::parse();
+    run::init(&settings)?;
+    run::run(*settings).await
+}
+mod fleet;

@@ -1,0 +1,128 @@
+//! Writes the plan: the member first, then the hub, so that a Cluster never
+//! names an account that is not there.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result, bail};
+use atoll_crds::Cluster;
+use atoll_crds::names::CLUSTER_NAMESPACE;
+use k8s_openapi::ByteString;
+use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
+use kube::api::{Patch, PatchParams, PostParams};
+use kube::{Api, Resource};
+
+use super::Ends;
+use super::plan::{ClusterWrite, Plan};
+use super::token;
+use crate::account::Account;
+use crate::connect::Side;
+use crate::console::Console;
+use crate::failure::On;
+use crate::planned::{MANAGER, Planned};
+
+/// Lets the hub judge the Cluster without keeping it: a label or region it
+/// refuses should not leave half a join behind.
+pub async fn check_cluster(hub: &Side, write: &ClusterWrite) -> Result<()> {
+    write_cluster(hub, write, true).await.map(|_| ())
+}
+
+/// Writes everything.
+pub async fn apply(ends: &Ends<'_>, plan: &Plan, console: Console) -> Result<()> {
+    let member = &ends.member;
+    for object in &plan.member {
+        object.apply(member).await?;
+        console.say(format_args!("{}: {object} applied", member.name));
+    }
+    let account = Account::of(&plan.name);
+    let token = token::fetch(member, &account, &Planned::of(&account.token_secret())?).await?;
+    check_token(member, plan, &token, console).await?;
+    for object in &plan.hub {
+        object.apply(ends.hub).await?;
+        console.detail(format_args!("hub: {object} applied"));
+    }
+    let credentials = Credentials { name: plan.name.to_string(), token, ca_bundle: token::ca_bundle(member)? };
+    register(ends.hub, plan, &credentials, console).await
+}
+
+async fn check_token(member: &Side, plan: &Plan, token: &str, console: Console) -> Result<()> {
+    let as_operator = member.with_token(plan.address.endpoint.clone(), token)?;
+    match token::check(&as_operator).await {
+        Ok(()) => Ok(()),
+        // The address may be one that the hub alone reaches.
+        Err(error) if plan.address.overridden => {
+            console.warn(format_args!("{} could not be tried from here: {error:#}", plan.address.url()));
+            Ok(())
+        }
+        Err(error) => Err(error.context("the new account does not work, so the cluster was not registered")),
+    }
+}
+
+/// The Secret before the Cluster, as the operator starts with the latter; then
+/// the Secret once more, owned by the Cluster (karmada-api 1.3).
+async fn register(hub: &Side, plan: &Plan, credentials: &Credentials, console: Console) -> Result<()> {
+    let owner = match &plan.cluster {
+        ClusterWrite::Create(_) => None,
+        ClusterWrite::Patch { current, .. } | ClusterWrite::Nothing { current } => current.owner_ref(&()),
+    };
+    let secret = Planned::of(&credentials.secret(owner.clone()))?;
+    secret.apply(hub).await?;
+    console.say(format_args!("hub: {secret} applied"));
+    let cluster = write_cluster(hub, &plan.cluster, false).await?;
+    console.say(format_args!(
+        "hub: cluster {} {}",
+        plan.name,
+        match plan.cluster {
+            ClusterWrite::Create(_) => "created",
+            ClusterWrite::Patch { .. } => "updated",
+            ClusterWrite::Nothing { .. } => "unchanged",
+        }
+    ));
+    if owner.is_none() {
+        // All of it again and not the owner alone: a Secret left by an earlier
+        // Cluster of this name may have been collected with that one meanwhile.
+        Planned::of(&credentials.secret(cluster.owner_ref(&())))?.apply(hub).await?;
+    }
+    Ok(())
+}
+
+async fn write_cluster(hub: &Side, write: &ClusterWrite, dry_run: bool) -> Result<Cluster> {
+    let clusters: Api<Cluster> = Api::all(hub.client.clone());
+    match write {
+        ClusterWrite::Create(cluster) => {
+            let parameters = PostParams { dry_run, field_manager: Some(MANAGER.to_owned()) };
+            let name = cluster.metadata.name.as_deref().context("a planned cluster has a name")?;
+            clusters.create(&parameters, cluster).await.on(hub, format!("creating cluster {name}"))
+        }
+        ClusterWrite::Patch { current, patch } => {
+            let Some(name) = &current.metadata.name else { bail!("a registered cluster has a name") };
+            let field_manager = Some(MANAGER.to_owned());
+            let parameters = PatchParams { dry_run, field_manager, ..PatchParams::default() };
+            clusters.patch(name, &parameters, &Patch::Merge(patch)).await.on(hub, format!("updating cluster {name}"))
+        }
+        ClusterWrite::Nothing { current } => Ok((**current).clone()),
+    }
+}
+
+/// What the operator needs to reach the member.
+struct Credentials {
+    name: String,
+    token: String,
+    ca_bundle: Option<String>,
+}
+
+impl Credentials {
+    fn secret(&self, owner: Option<OwnerReference>) -> Secret {
+        let bundle =
+            self.ca_bundle.iter().map(|bundle| ("caBundle".to_owned(), ByteString(bundle.clone().into_bytes())));
+        let token = ("token".to_owned(), ByteString(self.token.clone().into_bytes()));
+        let data: BTreeMap<_, _> = bundle.chain([token]).collect();
+        let metadata = ObjectMeta {
+            name: Some(self.name.clone()),
+            namespace: Some(CLUSTER_NAMESPACE.to_owned()),
+            owner_references: owner.map(|owner| vec![owner]),
+            ..ObjectMeta::default()
+        };
+        Secret { metadata, data: Some(data), type_: Some("Opaque".to_owned()), ..Secret::default() }
+    }
+}

@@ -1,0 +1,377 @@
+//! What the parts of the operator share: the stores, the queues, the clients.
+//!
+//! Nothing here decides or writes; it lets the parts find each other. Each
+//! store has one writer, named at its field.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use atoll_crds::names::annotation::{APPROVE_DELETES, CLUSTER_PROPAGATION_POLICY_NAME, PROPAGATION_POLICY_NAME, PROPAGATION_POLICY_NAMESPACE};
+use atoll_decide::fleet::Standing;
+use atoll_decide::health::verdict::ApiState;
+use atoll_decide::health::{Timing, Verdict, marks};
+use atoll_decide::failover::Source;
+use atoll_decide::ids::{ClusterName, Gvk, ObjectKey};
+use atoll_decide::matching::{PolicyRef, Scope};
+use atoll_decide::placement::Target;
+use atoll_decide::taint::Effect;
+use k8s_openapi::api::core::v1::ObjectReference;
+use kube::core::{ApiResource, GroupVersionKind};
+use kube::{Client, ResourceExt};
+use tokio::sync::{Notify, watch};
+
+use crate::events::Events;
+use crate::fleet_state::FleetState;
+use crate::hub::bindings::{Binding, Bindings};
+use crate::hub::clusters::Clusters;
+use crate::hub::kinds::Kinds;
+use crate::hub::namespaces::Namespaces;
+use crate::hub::overrides::Overrides;
+use crate::hub::policies::Policies;
+use crate::hub::synced::Synced;
+use crate::hub::template_watch;
+use crate::hub::templates::Templates;
+use crate::lease::{Leadership, WriteGuard};
+use crate::members::Members;
+use crate::members::failure::Failure;
+use crate::members::intent::KindInfo;
+use crate::members::member::Member;
+use crate::pipeline::Retries;
+use crate::pipeline::deliver::Inputs;
+use crate::pipeline::status::Statuses;
+use crate::queue::{Lane, Queue};
+use crate::telemetry::Metrics;
+use crate::validate;
+use crate::validate::policy::Policy;
+
+/// Settings that the parts look at.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// `failover.unconfirmedAfter`
+    pub unconfirmed_after: Duration,
+    /// `failover.after`
+    pub failover_after: Duration,
+    /// Quick detection (the fast profile).
+    pub fast: bool,
+}
+
+impl Settings {
+    /// The detector's timing.
+    pub fn timing(&self) -> Timing {
+        let profile = if self.fast { Timing::fast() } else { Timing::standard() };
+        profile.with_unconfirmed_after(self.unconfirmed_after)
+    }
+}
+
+/// Everything shared.
+pub struct App {
+    /// The hub's client.
+    pub hub: Client,
+    /// Identity of the hub: the uid of its kube-system namespace.
+    pub hub_uid: Arc<str>,
+    /// Settings.
+    pub settings: Settings,
+    /// Kinds of the hub. Written by whoever asks first.
+    pub kinds: Kinds,
+    /// Written by the template watches and by the claim step.
+    pub templates: Templates,
+    /// Written by the policy watches.
+    pub policies: Policies,
+    /// Written by the override watches.
+    pub overrides: Overrides,
+    /// Written by the binding watches and the binding step.
+    pub bindings: Bindings,
+    /// Cluster objects. Written by the cluster watch and the cluster writers.
+    pub clusters: Clusters,
+    /// Namespaces of the hub. Written by the namespace watch.
+    pub namespaces: Namespaces,
+    /// Which lists are complete.
+    pub synced: Synced,
+    /// The fleet.
+    pub fleet: FleetState,
+    /// The member units.
+    pub members: Members,
+    /// Templates to look at.
+    pub reconcile: Queue<ObjectKey>,
+    /// Bindings whose status is due.
+    pub status: Queue<ObjectKey>,
+    /// Policies whose status is due.
+    pub policy_status: Queue<PolicyRef>,
+    /// Policies whose identity or end is due.
+    pub policy_identity: Queue<PolicyRef>,
+    /// What the status driver remembers.
+    pub statuses: Statuses,
+    /// Failed looks.
+    pub retries: Retries,
+    /// Wakes the driver of verdicts.
+    pub judge: Notify,
+    /// The kinds to watch.
+    pub wanted_kinds: watch::Sender<BTreeSet<Gvk>>,
+    /// Kinds this hub would run itself (`HubRunsWorkloads`).
+    pub refused_kinds: watch::Sender<Arc<BTreeSet<Gvk>>>,
+    /// Whether we lead.
+    pub leadership: watch::Receiver<Leadership>,
+    /// Every write to a member begins here.
+    pub write_guard: WriteGuard,
+    /// Kubernetes Events.
+    pub events: Events,
+    /// Metrics.
+    pub metrics: Arc<Metrics>,
+    /// What was last ordered, to see that nothing changed without rendering.
+    pub delivered: Delivered,
+    /// What was last told of a template, so that it is told once.
+    pub told: Mutex<HashMap<ObjectKey, BTreeMap<String, String>>>,
+}
+
+/// What was last ordered of each template.
+#[derive(Default)]
+pub struct Delivered {
+    by_template: Mutex<HashMap<ObjectKey, (Inputs, BTreeMap<Target, u64>)>>,
+}
+
+impl App {
+    /// Whether this replica leads now.
+    pub fn leads(&self) -> bool {
+        self.leadership.borrow().is_leading_at(tokio::time::Instant::now())
+    }
+
+    /// Waits until it does.
+    pub async fn wait_to_lead(&self) {
+        let mut leadership = self.leadership.clone();
+        while !self.leads() {
+            if leadership.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+
+    /// The kind of a template or copy. Only resolved kinds are watched, so a
+    /// key that came from a watch has one.
+    pub fn kind(&self, key: &ObjectKey) -> Arc<KindInfo> {
+        self.kinds.known(&key.gvk).unwrap_or_else(|| {
+            let gvk = GroupVersionKind::gvk(&key.gvk.group, &key.gvk.version, &key.gvk.kind);
+            let resource = ApiResource::from_gvk(&gvk);
+            Arc::new(KindInfo { resource, namespaced: key.namespace.is_some(), scale: None })
+        })
+    }
+
+    /// Kinds that members should watch: those of templates.
+    pub fn watched_kinds(&self) -> Vec<Arc<KindInfo>> {
+        self.wanted_kinds.borrow().iter().filter_map(|gvk| self.kinds.known(gvk)).collect()
+    }
+
+    /// Policies or bindings changed: the kinds to watch may have.
+    pub fn update_watched_kinds(&self) {
+        if !self.synced.is_complete() {
+            return;
+        }
+        let wanted = template_watch::wanted(self);
+        self.wanted_kinds.send_if_modified(|kinds| {
+            let changed = *kinds != wanted;
+            *kinds = wanted;
+            changed
+        });
+    }
+
+    /// Every template is looked at again, after what users do.
+    pub fn reconcile_all(&self) {
+        for key in self.templates.keys_where(|_| true) {
+            self.reconcile.add(key, Lane::CatchUp);
+        }
+    }
+
+    /// The status of a binding may have changed.
+    pub fn status_due(&self, key: &ObjectKey) {
+        self.status.add(key.clone(), Lane::User);
+    }
+
+    /// A copy's health changed: open moves and removals may go on.
+    pub fn health_changed(&self, key: &ObjectKey) {
+        let moves = self.bindings.get(key).is_some_and(|binding| !binding.spec.graceful_eviction_tasks.is_empty());
+        let named: Vec<ClusterName> = self.bindings.get(key).iter().flat_map(|binding| binding.named_clusters()).collect();
+        let dropped = self.members.all().iter().any(|member| {
+            !named.contains(&member.name) && member.copies.get(key).is_some()
+        });
+        if moves || dropped {
+            self.reconcile.add(key.clone(), Lane::User);
+        }
+    }
+
+    /// Puts a cluster into the fleet's view, from its object and, where there
+    /// is one, a verdict.
+    pub fn publish_cluster(&self, name: &ClusterName, verdict: Option<&Verdict>) {
+        let Some(raw) = self.clusters.get(name) else { return };
+        let mut cluster = validate::cluster::cluster(&raw);
+        let member = self.members.get(name);
+        if let Some(apis) = member.as_ref().and_then(|member| member.apis.borrow().clone()) {
+            cluster.apis = Some(Arc::new(apis.kinds()));
+        }
+        let standing = member.as_ref().and_then(|member| {
+            let known = self.fleet.view().standings.get(name).map(|standing| standing.verdict.clone());
+            let verdict = verdict.cloned().or(known)?;
+            cluster.health = verdict.grade;
+            let seen = cluster.taints.iter().filter(|taint| taint.effect == Effect::NoExecute);
+            let taints_seen = member.taints_seen(seen.map(|taint| taint.key.clone()));
+            let source = source(member, &verdict, marks::is_marked_isolated(&cluster));
+            Some(Standing { verdict, taints_seen, source })
+        });
+        if self.fleet.put_cluster(cluster, standing) {
+            self.reconcile_all();
+        }
+    }
+
+    /// The cluster left.
+    pub fn forget_cluster(&self, name: &ClusterName) {
+        self.fleet.remove_cluster(name);
+    }
+
+    /// A member's APIs changed.
+    pub fn member_apis_changed(&self, name: &ClusterName) {
+        self.publish_cluster(name, None);
+    }
+
+    /// The token of a person's approval of deletes.
+    pub fn approved_deletes(&self, name: &ClusterName) -> Option<String> {
+        self.clusters.get(name)?.annotations().get(APPROVE_DELETES).cloned()
+    }
+
+    /// The highest resource version this process has acted on.
+    pub fn highest_version(&self) -> u64 {
+        let versions = self.bindings.all().into_iter();
+        versions.filter_map(|(_, binding)| binding.resource_version.parse().ok()).max().unwrap_or(0)
+    }
+
+    /// The first override that a policy depends on and that is not there.
+    pub fn missing_override(&self, policy: &Policy) -> Option<String> {
+        let reference = |name: &str| match &policy.matching.reference.scope {
+            Scope::Namespaced(namespace) => PolicyRef::namespaced(namespace.clone(), name),
+            Scope::Cluster => PolicyRef::cluster(name),
+        };
+        policy.spec.dependent_overrides.iter().find(|name| !self.overrides.contains(&reference(name))).cloned()
+    }
+
+    /// The policy a binding names.
+    pub fn policy_of(&self, binding: &Binding) -> Option<PolicyRef> {
+        let annotation = |key: &str| binding.annotations.get(key);
+        if let (Some(namespace), Some(name)) =
+            (annotation(PROPAGATION_POLICY_NAMESPACE), annotation(PROPAGATION_POLICY_NAME))
+        {
+            return Some(PolicyRef::namespaced(namespace.as_str(), name));
+        }
+        annotation(CLUSTER_PROPAGATION_POLICY_NAME).map(|name| PolicyRef::cluster(name))
+    }
+
+    /// The status of every policy that selects a kind is due.
+    pub fn policy_status_of_kind(&self, gvk: &Gvk) {
+        use crate::hub::policies::Known;
+        for (reference, known) in self.policies.all() {
+            let selects = matches!(&known, Known::Valid(policy) if policy.matching.selectors.iter().any(|selector| selector.gvk == *gvk));
+            if selects {
+                self.policy_status.add(reference, Lane::CatchUp);
+            }
+        }
+    }
+
+    /// Whether the target holds, or is ordered to hold, what these inputs render.
+    pub fn is_delivered(&self, key: &ObjectKey, target: &Target, member: &Member, inputs: &Inputs) -> bool {
+        let delivered = self.delivered.by_template.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some((known, hashes)) = delivered.get(key) else { return false };
+        let Some(hash) = hashes.get(target).filter(|_| known == inputs) else { return false };
+        let hash = format!("{hash:016x}");
+        member.copies.get(key).is_some_and(|copy| copy.is_in_sync(&hash)) || member.lane.wants(key, &hash)
+    }
+
+    /// Notes what was ordered.
+    pub fn note_delivered(&self, key: &ObjectKey, target: &Target, hash: u64, inputs: &Inputs) {
+        let mut delivered = self.delivered.by_template.lock().unwrap_or_else(PoisonError::into_inner);
+        let entry = delivered.entry(key.clone()).or_insert_with(|| (inputs.clone(), BTreeMap::new()));
+        if entry.0 != *inputs {
+            *entry = (inputs.clone(), BTreeMap::new());
+        }
+        entry.1.retain(|known, _| known.cluster != target.cluster);
+        entry.1.insert(target.clone(), hash);
+    }
+
+    /// Whether this process wrote the schedule of the binding as it is.
+    pub fn scheduled_now(&self, binding: &Binding) -> bool {
+        self.bindings.get(&binding.template()).is_some_and(|known| known.generation == binding.generation)
+    }
+
+    /// An Event on a template, once per reason and message.
+    pub fn note_once(&self, key: &ObjectKey, reason: &str, message: String) {
+        if self.is_news(key, reason, &message) {
+            self.events.note(self.reference(key), reason, message);
+        }
+    }
+
+    /// A warning Event on a template about a failed look, once per message.
+    pub fn tell_template(&self, key: &ObjectKey, error: &crate::pipeline::Error) {
+        let message = error.to_string();
+        if error.is_for_the_user() && self.is_news(key, "ApplyPolicyFailed", &message) {
+            self.events.warn(self.reference(key), "ApplyPolicyFailed", message);
+        }
+    }
+
+    /// A warning Event on a template about what a member refused.
+    pub fn tell_refused(&self, key: &ObjectKey, cluster: &ClusterName, failure: &Failure) {
+        // Silence is the cluster's matter, told on the Cluster.
+        if failure.is_silence() {
+            return;
+        }
+        let why = failure.to_string();
+        let message = format!("cluster {cluster}: {why}");
+        if self.is_news(key, cluster.as_str(), &message) {
+            self.events.warn(self.reference(key), "SyncFailed", message);
+        }
+    }
+
+    fn is_news(&self, key: &ObjectKey, reason: &str, message: &str) -> bool {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let by_reason = told.entry(key.clone()).or_default();
+        by_reason.insert(reason.to_owned(), message.to_owned()).as_deref() != Some(message)
+    }
+
+    /// The template is gone: nothing of it is remembered.
+    pub fn forget_template(&self, key: &ObjectKey) {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+        self.delivered.by_template.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+        self.statuses.forget(key);
+    }
+
+    fn reference(&self, key: &ObjectKey) -> ObjectReference {
+        let template = self.templates.get(key);
+        ObjectReference {
+            api_version: Some(key.gvk.api_version()),
+            kind: Some(key.gvk.kind.to_string()),
+            namespace: key.namespace.as_ref().map(ToString::to_string),
+            name: Some(key.name.to_string()),
+            uid: template.map(|template| template.uid.to_string()),
+            ..ObjectReference::default()
+        }
+    }
+
+    /// An Event on a Cluster.
+    pub fn tell_cluster(&self, name: &ClusterName, reason: &str, message: &str, warning: bool) {
+        use kube::Resource;
+        let Some(cluster) = self.clusters.get(name) else { return };
+        let about = cluster.object_ref(&());
+        if warning {
+            self.events.warn(about, reason, message.to_owned());
+        } else {
+            self.events.note(about, reason, message.to_owned());
+        }
+    }
+}
+
+fn source(member: &Member, verdict: &Verdict, marked: bool) -> Source {
+    if verdict.api != ApiState::Reachable {
+        return Source::Silent;
+    }
+    let compared = match (verdict.back_since, member.compared()) {
+        (Some(back), Some(compared)) => compared >= back,
+        _ => false,
+    };
+    if marked && !compared { Source::NotCompared } else { Source::Known }
+}
+

@@ -1,0 +1,71 @@
+//! Kubernetes Events on the hub: few, and only for what a person should know.
+//!
+//! Nothing is written for a success that repeats itself. Telling never holds
+//! anything up: a full queue drops, and the drop is counted.
+
+use std::sync::Arc;
+
+use k8s_openapi::api::core::v1::ObjectReference;
+use kube::Client;
+use kube::runtime::events::{Event, EventType, Recorder, Reporter};
+use tokio::sync::mpsc;
+
+use crate::telemetry::Metrics;
+use crate::telemetry::metrics::labels::HubWriteLabel;
+
+/// Events that wait to be written.
+const QUEUE: usize = 512;
+
+/// Tells; clones share the queue.
+#[derive(Clone)]
+pub struct Events {
+    queue: mpsc::Sender<(ObjectReference, Event)>,
+}
+
+/// Writes what was told.
+pub struct Writer {
+    queue: mpsc::Receiver<(ObjectReference, Event)>,
+    recorder: Recorder,
+    metrics: Arc<Metrics>,
+}
+
+/// A teller and its writer.
+pub fn events(client: Client, metrics: Arc<Metrics>) -> (Events, Writer) {
+    let (sender, receiver) = mpsc::channel(QUEUE);
+    let reporter = Reporter { controller: "atoll".into(), instance: None };
+    (Events { queue: sender }, Writer { queue: receiver, recorder: Recorder::new(client, reporter), metrics })
+}
+
+impl Events {
+    /// Something a person should act on.
+    pub fn warn(&self, about: ObjectReference, reason: &str, message: String) {
+        self.tell(about, EventType::Warning, reason, message);
+    }
+
+    /// Something a person may want to know.
+    pub fn note(&self, about: ObjectReference, reason: &str, message: String) {
+        self.tell(about, EventType::Normal, reason, message);
+    }
+
+    fn tell(&self, about: ObjectReference, type_: EventType, reason: &str, message: String) {
+        // The API takes 1,024 characters.
+        let note: String = message.chars().take(1000).collect();
+        let event = Event { type_, reason: reason.into(), note: Some(note), action: reason.into(), secondary: None };
+        if self.queue.try_send((about, event)).is_err() {
+            tracing::warn!(reason, "an event was dropped: too many wait to be written");
+        }
+    }
+}
+
+impl Writer {
+    /// Writes until the task is cancelled. An event that cannot be written is
+    /// let go: the conditions say the same.
+    pub async fn run(mut self) {
+        while let Some((about, event)) = self.queue.recv().await {
+            match self.recorder.publish(&event, &about).await {
+                Ok(()) => self.metrics.hub.writes.inc(HubWriteLabel::Event),
+                Err(error) => tracing::debug!(%error, reason = %event.reason, "event not written"),
+            }
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! The bindings of the hub, as last seen or written.
+//!
+//! Enters: ResourceBindings and ClusterResourceBindings from watches and from
+//! our own writes. Leaves: for each template its binding. An event older than
+//! our own write is ignored.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use atoll_crds::work::binding::{Binding as BindingKind, BindingSpec, BindingStatus};
+use atoll_decide::ids::{ClusterName, Gvk, ObjectKey};
+use atoll_decide::placement::Target;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use kube::ResourceExt;
+
+/// Which object on the hub a binding is.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BindingRef {
+    /// None: a ClusterResourceBinding.
+    pub namespace: Option<Arc<str>>,
+    /// Its name.
+    pub name: Arc<str>,
+}
+
+impl std::fmt::Display for BindingRef {
+    /// As the copies' marks name it: `namespace/name`, or `name`.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.namespace {
+            Some(namespace) => write!(f, "{namespace}/{}", self.name),
+            None => f.write_str(&self.name),
+        }
+    }
+}
+
+/// One binding.
+#[derive(Clone, Debug)]
+pub struct Binding {
+    /// Which object it is.
+    pub reference: BindingRef,
+    /// Its uid.
+    pub uid: String,
+    /// Its resource version.
+    pub resource_version: String,
+    /// Its generation.
+    pub generation: i64,
+    /// It carries a deletion timestamp.
+    pub deleting: bool,
+    /// Labels.
+    pub labels: BTreeMap<String, String>,
+    /// Annotations.
+    pub annotations: BTreeMap<String, String>,
+    /// Finalizers.
+    pub finalizers: Vec<String>,
+    /// The spec.
+    pub spec: BindingSpec,
+    /// `status.schedulerObservedGeneration`
+    pub scheduled_generation: Option<i64>,
+    /// `status.schedulerObservingAffinityName`
+    pub group: Option<String>,
+    /// `status.lastScheduledTime`
+    pub last_scheduled: Option<Time>,
+    /// Hash of the status without its times, to write it only when it changed.
+    pub status: Option<Arc<BindingStatus>>,
+}
+
+impl Binding {
+    /// From an object of the hub.
+    pub fn of<B: BindingKind>(object: &B) -> Self {
+        let status = object.status();
+        Self {
+            reference: BindingRef {
+                namespace: object.namespace().map(Into::into),
+                name: object.name_any().into(),
+            },
+            uid: object.uid().unwrap_or_default(),
+            resource_version: object.resource_version().unwrap_or_default(),
+            generation: object.meta().generation.unwrap_or_default(),
+            deleting: object.meta().deletion_timestamp.is_some(),
+            labels: object.labels().clone(),
+            annotations: object.annotations().clone(),
+            finalizers: object.finalizers().to_vec(),
+            spec: object.binding().clone(),
+            scheduled_generation: status.and_then(|status| status.scheduler_observed_generation),
+            group: status.and_then(|status| status.scheduler_observing_affinity_name.clone()),
+            last_scheduled: status.and_then(|status| status.last_scheduled_time.clone()),
+            status: status.cloned().map(Arc::new),
+        }
+    }
+
+    /// The template it speaks of.
+    pub fn template(&self) -> ObjectKey {
+        let resource = &self.spec.resource;
+        ObjectKey {
+            gvk: Gvk::from_api_version(&resource.api_version, &resource.kind),
+            namespace: resource.namespace.as_deref().filter(|namespace| !namespace.is_empty()).map(Into::into),
+            name: resource.name.as_str().into(),
+        }
+    }
+
+    /// The schedule result.
+    pub fn targets(&self) -> Vec<Target> {
+        let clusters = self.spec.clusters.iter();
+        clusters.map(|target| Target { cluster: target.name.as_str().into(), replicas: target.replicas }).collect()
+    }
+
+    /// Clusters that may hold a copy by this binding's own word: targets,
+    /// clusters being vacated, and those of bindings it follows.
+    pub fn named_clusters(&self) -> impl Iterator<Item = ClusterName> {
+        let spec = &self.spec;
+        let targets = spec.clusters.iter().map(|target| target.name.as_str());
+        let leaving = spec.graceful_eviction_tasks.iter().map(|task| task.from_cluster.as_str());
+        let followed = spec.required_by.iter().flat_map(|parent| parent.clusters.iter().map(|target| target.name.as_str()));
+        targets.chain(leaving).chain(followed).map(ClusterName::from)
+    }
+
+    fn version(&self) -> u64 {
+        self.resource_version.parse().unwrap_or(0)
+    }
+}
+
+/// All bindings, by template.
+#[derive(Default)]
+pub struct Bindings {
+    by_template: RwLock<HashMap<ObjectKey, Arc<Binding>>>,
+}
+
+impl Bindings {
+    /// Puts a binding as seen or as written; false when it is older than what
+    /// is known.
+    pub fn put(&self, binding: Binding) -> bool {
+        let mut by_template = self.by_template.write().unwrap_or_else(PoisonError::into_inner);
+        let template = binding.template();
+        if by_template
+            .get(&template)
+            .is_some_and(|known| known.uid == binding.uid && known.version() >= binding.version())
+        {
+            return false;
+        }
+        by_template.insert(template, Arc::new(binding));
+        true
+    }
+
+    /// The binding with this uid is gone.
+    pub fn remove(&self, template: &ObjectKey, uid: &str) {
+        let mut by_template = self.by_template.write().unwrap_or_else(PoisonError::into_inner);
+        if by_template.get(template).is_some_and(|known| known.uid == uid) {
+            by_template.remove(template);
+        }
+    }
+
+    /// The binding of a template.
+    pub fn get(&self, template: &ObjectKey) -> Option<Arc<Binding>> {
+        self.by_template.read().unwrap_or_else(PoisonError::into_inner).get(template).cloned()
+    }
+
+    /// All of them.
+    pub fn all(&self) -> Vec<(ObjectKey, Arc<Binding>)> {
+        let by_template = self.by_template.read().unwrap_or_else(PoisonError::into_inner);
+        by_template.iter().map(|(key, binding)| (key.clone(), Arc::clone(binding))).collect()
+    }
+
+    /// Templates whose bindings name `cluster`.
+    pub fn naming(&self, cluster: &ClusterName) -> Vec<ObjectKey> {
+        let by_template = self.by_template.read().unwrap_or_else(PoisonError::into_inner);
+        let named = by_template.iter().filter(|(_, binding)| binding.named_clusters().any(|name| name == *cluster));
+        named.map(|(key, _)| key.clone()).collect()
+    }
+}

@@ -1,0 +1,142 @@
+//! Carrying out a member's orders: one worker of its lane.
+//!
+//! Enters: turns of the lane. Leaves: writes on the member, and what came of
+//! them in the fleet map.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use atoll_decide::ids::ObjectKey;
+use super::failure::Failure;
+use super::intent::{Intent, Order};
+use super::lane::{Ended, Turn};
+use super::member::Member;
+use super::namespaces;
+use super::write::{self, Address, Applied};
+use crate::app::App;
+use crate::queue::Lane;
+use crate::telemetry::metrics::labels::{ApplyLabel, DeleteLabel, DriftLabel};
+
+/// A deletion under way is looked at again after this.
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
+/// How long a worker waits for the Lease before it asks again.
+const WAIT_FOR_LEASE: Duration = Duration::from_millis(200);
+
+/// Works until the task is cancelled.
+pub async fn run(app: Arc<App>, member: Arc<Member>) {
+    loop {
+        let turn = member.lane.next().await;
+        // The permit is held until the write has ended, so that the Lease is
+        // not handed over under it (promise I9).
+        let _permit = loop {
+            match app.write_guard.begin(write::DEADLINE) {
+                Some(permit) => break permit,
+                None => tokio::time::sleep(WAIT_FOR_LEASE).await,
+            }
+        };
+        let mut ended = carry_out(&app, &member, &turn).await;
+        if let Ended::Failed(Failure::NamespaceMissing(_)) = ended
+            && let Some(namespace) = &turn.key.namespace
+        {
+            // The object's namespace comes first; it is made at once.
+            ended = match namespaces::ensure(&app, &member, namespace.as_str()).await {
+                Ok(()) => carry_out(&app, &member, &turn).await,
+                Err(failure) => Ended::Failed(failure),
+            };
+        }
+        settle(&app, &member, turn, &ended);
+    }
+}
+
+async fn carry_out(app: &App, member: &Member, turn: &Turn) -> Ended {
+    let Order { intent, kind } = &turn.order;
+    let address = Address { client: &member.connection.work, kind, key: &turn.key };
+    match intent {
+        Intent::Apply { manifest, on_foreign } => {
+            let ours = member.copies.get(&turn.key).filter(|copy| copy.may_be_overwritten());
+            let applied = address.apply(manifest, *on_foreign, ours.as_ref().map(|copy| &*copy.uid)).await;
+            match applied {
+                Ok(applied) => {
+                    observe_applied(app, member, turn, &applied);
+                    Ended::Done
+                }
+                Err(Failure::Raced(why)) => {
+                    // What we knew of the copy is old: the next try looks first.
+                    member.copies.remove(&turn.key);
+                    Ended::Failed(Failure::Raced(why))
+                }
+                Err(failure) => Ended::Failed(failure),
+            }
+        }
+        Intent::Delete { binding } => match member.admit_delete(app, &turn.key) {
+            Ok(()) => match address.delete(binding).await {
+                Ok(true) => gone(app, member, &turn.key),
+                Ok(false) => Ended::Again(LOOK_AGAIN),
+                Err(failure) => Ended::Failed(failure),
+            },
+            Err(paused) => Ended::Failed(Failure::DeletesPaused(paused)),
+        },
+        Intent::Release { binding } => match address.release(binding).await {
+            Ok(()) => gone(app, member, &turn.key),
+            Err(failure) => Ended::Failed(failure),
+        },
+    }
+}
+
+fn observe_applied(app: &App, member: &Member, turn: &Turn, applied: &Applied) {
+    member.copies.verify(&turn.key, &applied.live);
+    for drift in &applied.drift {
+        let label = if drift.manager.is_some() { DriftLabel::FieldEdited } else { DriftLabel::LabelStripped };
+        app.metrics.members.drift_repaired.inc(label);
+        tracing::info!(cluster = %member.name, object = %turn.key, field = %drift.path, by = drift.manager.as_deref().unwrap_or("nobody"), "drift repaired");
+    }
+    app.metrics.members.applies.inc(if applied.wrote { ApplyLabel::Applied } else { ApplyLabel::Unchanged });
+    app.fleet.observe_copy(&turn.key, &member.name, &applied.live, true);
+    app.status_due(&turn.key);
+    if applied.wrote {
+        member.acted.notify_one();
+    }
+}
+
+fn gone(app: &App, member: &Member, key: &ObjectKey) -> Ended {
+    member.copies.remove(key);
+    member.settle_delete(key);
+    app.metrics.members.deletes.inc(DeleteLabel::Deleted);
+    app.fleet.confirm_gone(key, &member.name);
+    app.reconcile.add(key.clone(), Lane::User);
+    app.status_due(key);
+    member.acted.notify_one();
+    Ended::Done
+}
+
+fn settle(app: &App, member: &Member, turn: Turn, ended: &Ended) {
+    let key = turn.key.clone();
+    let is_apply = matches!(turn.order.intent, Intent::Apply { .. });
+    if let Ended::Failed(failure) = ended {
+        tracing::debug!(cluster = %member.name, object = %key, %failure, "order not carried out");
+        if is_apply {
+            app.metrics.members.applies.inc(label(failure));
+        }
+        if is_apply && !matches!(failure, Failure::Raced(_)) {
+            if app.fleet.observe_failure(&key, &member.name, failure.to_string()) {
+                app.status_due(&key);
+                app.tell_refused(&key, &member.name, failure);
+            }
+        }
+    }
+    if member.lane.settle(turn, ended) {
+        tracing::warn!(cluster = %member.name, "no answers in a row: the member's breaker is open");
+    }
+}
+
+fn label(failure: &Failure) -> ApplyLabel {
+    match failure {
+        Failure::Silent(_) => ApplyLabel::Silent,
+        Failure::Busy(_) => ApplyLabel::Busy,
+        Failure::Unauthorized(_) | Failure::Forbidden(_) => ApplyLabel::Denied,
+        Failure::KindMissing | Failure::NamespaceMissing(_) | Failure::Terminating(_) => ApplyLabel::Missing,
+        Failure::Rejected(_) | Failure::DeletesPaused(_) => ApplyLabel::Rejected,
+        Failure::Foreign(_) => ApplyLabel::Foreign,
+        Failure::Raced(_) => ApplyLabel::Raced,
+    }
+}

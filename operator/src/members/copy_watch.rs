@@ -1,0 +1,97 @@
+//! The watch on our copies of one kind on one member.
+//!
+//! Enters: objects with our managed label. Leaves: what changed, in the copies
+//! and the fleet map, and the templates to look at again.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use atoll_decide::ids::{Gvk, ObjectKey};
+use kube::core::DynamicObject;
+use kube::runtime::watcher;
+use kube::{Api, ResourceExt};
+
+use super::copies::Seen;
+use super::intent::KindInfo;
+use super::member::Member;
+use crate::app::App;
+use crate::hub::template_watch::into_value;
+use crate::queue::Lane;
+use crate::watch::{Sink, follow};
+
+/// Every copy carries it.
+const OURS: &str = "karmada.io/managed=true";
+
+/// Watches until the task is cancelled.
+pub async fn run(app: Arc<App>, member: Arc<Member>, gvk: Gvk, kind: Arc<KindInfo>) {
+    let api: Api<DynamicObject> = Api::all_with(member.connection.work.clone(), &kind.resource);
+    let sink = CopySink { app, member, gvk, seen: HashSet::new() };
+    follow(api, watcher::Config::default().labels(OURS), sink).await;
+}
+
+struct CopySink {
+    app: Arc<App>,
+    member: Arc<Member>,
+    gvk: Gvk,
+    seen: HashSet<ObjectKey>,
+}
+
+impl CopySink {
+    fn key(&self, object: &DynamicObject) -> ObjectKey {
+        let namespace = object.namespace().map(Into::into);
+        ObjectKey { gvk: self.gvk.clone(), namespace, name: object.name_any().into() }
+    }
+
+    /// The label-filtered watch no longer shows it. Whether it is gone or only
+    /// lost its label is for a read to say (promise I2): the next apply looks.
+    fn lost(&self, key: ObjectKey, lane: Lane) {
+        self.member.copies.remove(&key);
+        self.app.fleet.observe_lost(&key, &self.member.name);
+        self.app.status_due(&key);
+        self.app.reconcile.add(key, lane);
+    }
+}
+
+impl Sink<DynamicObject> for CopySink {
+    fn relisting(&mut self) {
+        self.seen.clear();
+    }
+
+    fn applied(&mut self, object: DynamicObject, listed: bool) {
+        let key = self.key(&object);
+        let live = into_value(object);
+        if listed {
+            self.seen.insert(key.clone());
+        } else {
+            super::health::observe_use(&self.app, &self.member);
+        }
+        let seen = self.member.copies.observe(&key, &live);
+        if seen == Seen::Stale {
+            return;
+        }
+        if self.app.fleet.observe_copy(&key, &self.member.name, &live, false) {
+            self.app.status_due(&key);
+            // Health moves decisions: a replacement became healthy.
+            self.app.health_changed(&key);
+        }
+        if seen == Seen::Changed {
+            self.app.reconcile.add(key, if listed { Lane::CatchUp } else { Lane::User });
+        }
+    }
+
+    fn deleted(&mut self, object: DynamicObject) {
+        self.lost(self.key(&object), Lane::User);
+    }
+
+    fn synced(&mut self) {
+        for key in self.member.copies.keys_of(&self.gvk) {
+            if !self.seen.contains(&key) {
+                self.lost(key, Lane::CatchUp);
+            }
+        }
+        self.seen = HashSet::new();
+        self.member.copies.set_synced(&self.gvk, true);
+        self.member.listed(&self.gvk);
+        self.app.judge.notify_one();
+    }
+}

@@ -1,0 +1,204 @@
+//! The probe loops of one member, and its detector.
+//!
+//! Enters: answers of probes and of real use. Leaves: observations folded into
+//! the detector, and a wake-up for whoever judges. The loops run on their own
+//! connections, whatever the lane does.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use atoll_decide::health::detector::Nodes;
+use atoll_decide::health::observation::{Asked, probeable};
+use atoll_decide::health::verdict::{Change, Transition};
+use atoll_decide::health::{Detector, Level, Observation, Origin, Outcome, TargetId, Timing, Verdict};
+use atoll_decide::time::Mono;
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
+use tokio::time::MissedTickBehavior;
+
+use super::member::Member;
+use super::probe::{self, Answer};
+use crate::app::App;
+use crate::clock;
+
+/// An authenticated read runs once in so many looks at `/readyz`: it costs the
+/// member more and tells less about being there.
+const SERVE_EVERY: u32 = 20;
+/// So many nodes are sampled for the data plane.
+const SAMPLED_NODES: usize = 5;
+/// How often the sample is renewed from the node list.
+const RESAMPLE: Duration = Duration::from_secs(2);
+
+/// The detector of one member, shared by its loops.
+pub struct Health {
+    detector: Mutex<Detector>,
+    timing: Timing,
+}
+
+impl Health {
+    /// Around a detector, new or restored.
+    pub fn new(detector: Detector, timing: Timing) -> Self {
+        Self { detector: Mutex::new(detector), timing }
+    }
+
+    /// The verdict now.
+    pub fn judge(&self, trusted_since: Mono) -> Verdict {
+        self.detector().judge(clock::mono(), trusted_since)
+    }
+
+    /// What to keep on the Cluster between processes.
+    pub fn stored(&self) -> atoll_decide::health::Stored {
+        self.detector().stored()
+    }
+
+    fn detector(&self) -> MutexGuard<'_, Detector> {
+        self.detector.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Probes the API plane until the task is cancelled.
+pub async fn watch_api(app: Arc<App>, member: Arc<Member>) {
+    let timing = member.health.timing.api;
+    let mut looks = 0_u32;
+    each_interval(timing.interval, || {
+        looks = looks.wrapping_add(1);
+        let (app, member) = (Arc::clone(&app), Arc::clone(&member));
+        let serve = looks % SERVE_EVERY == 1;
+        async move {
+            let client = &member.connection.probe;
+            let ready = observed(&app, &member, Level::Ready, probe::read(client, "/readyz", timing.timeout));
+            let connect = observed(&app, &member, Level::Connect, connect_to(&member.endpoint.url, timing.timeout));
+            if serve {
+                let read = observed(&app, &member, Level::Serve, probe::read(client, "/api", timing.timeout));
+                tokio::join!(ready, connect, read);
+            } else {
+                tokio::join!(ready, connect);
+            }
+        }
+    })
+    .await;
+}
+
+/// Probes the data plane until the task is cancelled.
+pub async fn watch_data(app: Arc<App>, member: Arc<Member>) {
+    let timing = member.health.timing.data;
+    let mut sampled_at: Option<Mono> = None;
+    let mut targets: Vec<SocketAddr> = Vec::new();
+    each_interval(timing.interval, || {
+        if sampled_at.is_none_or(|at| clock::mono().since(at) >= RESAMPLE) {
+            sampled_at = Some(clock::mono());
+            targets = sample(&app, &member);
+        }
+        let (app, member, targets) = (Arc::clone(&app), Arc::clone(&member), targets.clone());
+        async move {
+            let probes = targets.into_iter().map(|target| {
+                let (app, member) = (&app, &member);
+                async move {
+                    let sent = clock::mono();
+                    let answer = probe::connect(target, timing.timeout).await;
+                    observe(app, member, Asked::Data, TargetId::new(target.to_string()), sent, &answer);
+                }
+            });
+            futures::future::join_all(probes).await;
+        }
+    })
+    .await;
+}
+
+/// Starts a look each interval, whether or not the last one has ended: a
+/// silent target must not slow its own detection. Looks are bounded by their
+/// deadline over the interval.
+async fn each_interval<F>(interval: Duration, mut look: impl FnMut() -> F)
+where
+    F: Future<Output = ()>,
+{
+    let mut ticks = tokio::time::interval(interval);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut running = FuturesUnordered::new();
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => running.push(look()),
+            Some(()) = running.next() => {}
+        }
+    }
+}
+
+async fn observed(app: &App, member: &Member, level: Level, answer: impl Future<Output = Answer>) {
+    let sent = clock::mono();
+    let answer = answer.await;
+    if answer.answered() {
+        member.lane.member_answered();
+    }
+    observe(app, member, Asked::Api(level), TargetId::new(&member.endpoint.url), sent, &answer);
+}
+
+fn observe(app: &App, member: &Member, asked: Asked, target: TargetId, sent: Mono, answer: &Answer) {
+    let outcome = match answer {
+        Answer::Good => Outcome::Fine,
+        Answer::Bad(why) => Outcome::Wrong(why.clone()),
+        Answer::Silence(why) => Outcome::Silent(why.clone()),
+    };
+    let observation = Observation { asked, target, sent, at: clock::mono(), outcome };
+    let transitions = member.health.detector().observe(&observation);
+    tell(app, member, &transitions);
+}
+
+/// Real use is evidence too: an apply or a watch got an answer.
+pub fn observe_use(app: &App, member: &Member) {
+    observe(app, member, Asked::Api(Level::Use), TargetId::new(&member.endpoint.url), clock::mono(), &Answer::Good);
+}
+
+fn sample(app: &App, member: &Member) -> Vec<SocketAddr> {
+    let nodes = member.inventory.node_targets();
+    let usable = nodes.into_iter().filter(|(address, _)| probeable(*address).is_ok()).map(SocketAddr::from);
+    let targets: Vec<SocketAddr> = usable.take(SAMPLED_NODES).collect();
+    let mut detector = member.health.detector();
+    let now = clock::mono();
+    let mut transitions = Vec::new();
+    // An empty list before the nodes were ever listed is "unknown", and after
+    // a cut the last list stands: the inventory never empties itself.
+    if let Some(summary) = member.inventory.summary() {
+        let named = targets.iter().map(|target| (TargetId::new(target.to_string()), Origin::Node));
+        transitions.extend(detector.set_targets(named, now));
+        let count = |count: i32| u32::try_from(count).unwrap_or(0);
+        let nodes = Nodes { ready: count(summary.ready_nodes), total: count(summary.nodes) };
+        transitions.extend(detector.observe_nodes(nodes, now));
+    }
+    drop(detector);
+    tell(app, member, &transitions);
+    targets
+}
+
+fn tell(app: &App, member: &Member, transitions: &[Transition]) {
+    for transition in transitions {
+        let change = match transition.change {
+            Change::Api(from, to) => format!("api {from:?} -> {to:?}"),
+            Change::Data(from, to) => format!("data {from:?} -> {to:?}"),
+            Change::Grade(from, to) => format!("grade {from:?} -> {to:?}"),
+        };
+        tracing::info!(cluster = %member.name, %change, why = %transition.why, "verdict");
+    }
+    if !transitions.is_empty() {
+        app.judge.notify_one();
+    }
+}
+
+/// TCP to the API server's address, by name when it has one.
+async fn connect_to(url: &str, deadline: Duration) -> Answer {
+    let Ok(uri) = url.parse::<http::Uri>() else { return Answer::Bad(format!("{url} is no URL")) };
+    let (Some(host), port) = (uri.host(), uri.port_u16().unwrap_or(443)) else {
+        return Answer::Bad(format!("{url} names no host"));
+    };
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    let resolved = tokio::time::timeout(deadline, tokio::net::lookup_host((host, port))).await;
+    match resolved {
+        Ok(Ok(mut addresses)) => match addresses.next() {
+            Some(address) => probe::connect(address, deadline).await,
+            None => Answer::Silence(format!("{host} has no address")),
+        },
+        Ok(Err(error)) => Answer::Silence(format!("{host}: {error}")),
+        Err(_) => Answer::Silence(format!("{host} was not resolved within {deadline:?}")),
+    }
+}

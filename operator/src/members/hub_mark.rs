@@ -1,0 +1,128 @@
+//! What a member remembers of its hub: who it is, and how far it had come
+//! (promise I7). A hub that came back older, or another one, deletes nothing
+//! there until a person approves.
+
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use atoll_crds::names::CLUSTER_NAMESPACE;
+use atoll_decide::deletes::epoch::{Epoch, HubMark};
+use atoll_decide::time::Mono;
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
+use kube::Api;
+use kube::api::{Patch, PatchParams};
+use serde_json::json;
+
+use super::failure::Failure;
+use super::member::Member;
+use super::write;
+use crate::app::App;
+use crate::clock;
+
+/// The ConfigMap on the member that holds it.
+const NAME: &str = "atoll-hub";
+/// A failed read or write is repeated after this.
+const TRY_AGAIN: Duration = Duration::from_secs(3);
+/// The decision allows a write only so often; asking more often is idle.
+const BETWEEN_WRITES: Duration = Duration::from_secs(10);
+
+/// What is known of the mark.
+#[derive(Default)]
+pub struct State {
+    /// None: not read yet, so nothing may be deleted.
+    epoch: Option<Epoch>,
+    written: Option<(HubMark, Mono)>,
+}
+
+/// Why deletes may not go on there because of the mark; None: they may.
+pub fn pause(member: &Member) -> Option<String> {
+    let state = member.hub_mark.lock().unwrap_or_else(PoisonError::into_inner);
+    match &state.epoch {
+        None => Some("what the member knows of its hub has not been read yet".to_owned()),
+        Some(Epoch::Proceed) => None,
+        Some(Epoch::Pause(why)) => Some(why.to_string()),
+    }
+}
+
+/// As [`pause`], for what a person has to decide: a mark that was merely not
+/// read yet is none of it.
+pub fn pause_by_mark(member: &Member) -> Option<String> {
+    let state = member.hub_mark.lock().unwrap_or_else(PoisonError::into_inner);
+    match &state.epoch {
+        Some(Epoch::Pause(why)) => Some(why.to_string()),
+        None | Some(Epoch::Proceed) => None,
+    }
+}
+
+/// Reads the mark once it can, then raises it after acting.
+pub async fn run(app: Arc<App>, member: Arc<Member>) {
+    while let Err(failure) = read(&app, &member).await {
+        tracing::debug!(cluster = %member.name, %failure, "hub mark not read");
+        tokio::time::sleep(TRY_AGAIN).await;
+    }
+    member.lane.retry_all();
+    loop {
+        member.acted.notified().await;
+        raise(&app, &member).await;
+        // Coarse on purpose: at most one write in so long, whatever happens.
+        tokio::time::sleep(BETWEEN_WRITES).await;
+    }
+}
+
+async fn read(app: &App, member: &Member) -> Result<(), Failure> {
+    let config_maps = config_maps(member);
+    let found = match tokio::time::timeout(write::DEADLINE, config_maps.get_opt(NAME)).await {
+        Ok(answer) => answer.map_err(|error| Failure::of(&error))?,
+        Err(_) => return Err(Failure::Silent("the hub mark was not answered".into())),
+    };
+    let mark = found.and_then(|map| {
+        let data = map.data?;
+        Some(HubMark { uid: data.get("hubUid")?.clone(), resource_version: data.get("resourceVersion")?.parse().ok()? })
+    });
+    let here = HubMark { uid: app.hub_uid.to_string(), resource_version: app.highest_version() };
+    let mut state = member.hub_mark.lock().unwrap_or_else(PoisonError::into_inner);
+    state.epoch = Some(HubMark::compare(mark.as_ref(), &here));
+    state.written = mark.map(|mark| (mark, Mono::default()));
+    Ok(())
+}
+
+async fn raise(app: &App, member: &Member) {
+    let acted = HubMark { uid: app.hub_uid.to_string(), resource_version: app.highest_version() };
+    {
+        let state = member.hub_mark.lock().unwrap_or_else(PoisonError::into_inner);
+        let written = state.written.as_ref().map(|(mark, at)| (mark, *at));
+        if state.epoch != Some(Epoch::Proceed) || !HubMark::should_write(written, &acted, clock::mono()) {
+            return;
+        }
+    }
+    let Some(_permit) = app.write_guard.begin(write::DEADLINE) else { return };
+    match store(member, &acted).await {
+        Ok(()) => {
+            let mut state = member.hub_mark.lock().unwrap_or_else(PoisonError::into_inner);
+            state.written = Some((acted, clock::mono()));
+        }
+        Err(error) => tracing::debug!(cluster = %member.name, %error, "hub mark not written"),
+    }
+}
+
+async fn store(member: &Member, mark: &HubMark) -> Result<(), kube::Error> {
+    let parameters = PatchParams::apply("atoll").force();
+    let map = json!({
+        "apiVersion": "v1", "kind": "ConfigMap",
+        "metadata": {"name": NAME, "namespace": CLUSTER_NAMESPACE},
+        "data": {"hubUid": mark.uid, "resourceVersion": mark.resource_version.to_string()},
+    });
+    match config_maps(member).patch(NAME, &parameters, &Patch::Apply(&map)).await {
+        Err(kube::Error::Api(status)) if status.code == 404 => {
+            let namespaces: Api<Namespace> = Api::all(member.connection.work.clone());
+            let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": CLUSTER_NAMESPACE}});
+            namespaces.patch(CLUSTER_NAMESPACE, &parameters, &Patch::Apply(&namespace)).await?;
+            config_maps(member).patch(NAME, &parameters, &Patch::Apply(&map)).await.map(|_| ())
+        }
+        answer => answer.map(|_| ()),
+    }
+}
+
+fn config_maps(member: &Member) -> Api<ConfigMap> {
+    Api::namespaced(member.connection.work.clone(), CLUSTER_NAMESPACE)
+}

@@ -1,0 +1,242 @@
+//! The lane of one member: the latest order for each object, and the workers
+//! that bring them about (architecture section 5).
+//!
+//! Bounded by the number of objects: a burst of edits on one object is one
+//! entry. A silent member stops here, behind its own breaker, and nowhere else.
+
+mod breaker;
+mod budget;
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use atoll_decide::ids::ObjectKey;
+use tokio::sync::Notify;
+
+use self::breaker::{Breaker, Gate};
+use self::budget::Budget;
+use super::failure::Failure;
+use super::intent::{Intent, Order};
+use crate::clock;
+use crate::queue::{self, Queue, Work};
+
+/// The orders of one member.
+pub struct Lane {
+    queue: Queue<ObjectKey>,
+    state: Mutex<State>,
+    slot_freed: Notify,
+}
+
+/// What a scraper reads of a lane.
+pub struct Reading {
+    /// Orders not carried out yet.
+    pub depth: u64,
+    /// Orders that replaced a waiting one, since the lane began.
+    pub coalesced: u64,
+    /// The breaker holds requests back.
+    pub open: bool,
+}
+
+#[derive(Default)]
+struct State {
+    coalesced: u64,
+    wanted: HashMap<ObjectKey, Wanted>,
+    breaker: Breaker,
+    budget: Budget,
+    in_flight: usize,
+}
+
+struct Wanted {
+    order: Order,
+    attempts: u32,
+    /// Moves with each new order, so that the end of an old attempt does not
+    /// clear a newer wish.
+    version: u64,
+}
+
+/// An order being carried out. Ends with [`Lane::settle`].
+pub struct Turn {
+    /// The object.
+    pub key: ObjectKey,
+    /// What is wanted of it.
+    pub order: Order,
+    attempts: u32,
+    version: u64,
+    started: tokio::time::Instant,
+    _work: Work<ObjectKey>,
+}
+
+impl Turn {
+    /// Failed attempts before this one.
+    pub fn attempts(&self) -> u32 {
+        self.attempts
+    }
+}
+
+/// How a turn went.
+pub enum Ended {
+    /// The order is carried out.
+    Done,
+    /// Look again after this time (a deletion under way).
+    Again(Duration),
+    /// It failed.
+    Failed(Failure),
+}
+
+impl Default for Lane {
+    fn default() -> Self {
+        Self { queue: Queue::default(), state: Mutex::default(), slot_freed: Notify::new() }
+    }
+}
+
+impl Lane {
+    /// Wants `order` of the object instead of whatever was wanted before.
+    pub fn submit(&self, key: ObjectKey, order: Order, lane: queue::Lane) {
+        let mut state = self.lock();
+        let replaced = state.wanted.get(&key).map(|wanted| wanted.version);
+        state.coalesced += u64::from(replaced.is_some());
+        let version = replaced.map_or(0, |version| version + 1);
+        state.wanted.insert(key.clone(), Wanted { order, attempts: 0, version });
+        drop(state);
+        self.queue.add(key, lane);
+    }
+
+    /// Wants nothing of the object any more.
+    pub fn forget(&self, key: &ObjectKey) {
+        self.lock().wanted.remove(key);
+    }
+
+    /// What is wanted and not yet carried out.
+    pub fn pending(&self, key: &ObjectKey) -> Option<Order> {
+        self.lock().wanted.get(key).map(|wanted| wanted.order.clone())
+    }
+
+    /// Whether the object is wanted with a manifest of this hash (in hex).
+    pub fn wants(&self, key: &ObjectKey, hash: &str) -> bool {
+        let state = self.lock();
+        let order = state.wanted.get(key).map(|wanted| &wanted.order.intent);
+        matches!(order, Some(Intent::Apply { manifest, .. }) if format!("{:016x}", manifest.hash) == hash)
+    }
+
+    /// What a scraper reads.
+    pub fn reading(&self) -> Reading {
+        let state = self.lock();
+        Reading { depth: state.wanted.len() as u64, coalesced: state.coalesced, open: state.breaker.is_open() }
+    }
+
+    /// Something at the member has answered: a probe, a watch.
+    pub fn member_answered(&self) {
+        let mut state = self.lock();
+        if state.breaker.is_open() {
+            state.breaker.answered();
+            drop(state);
+            self.slot_freed.notify_waiters();
+        }
+    }
+
+    /// Waits for an order, for a free slot, and for the breaker.
+    pub async fn next(&self) -> Turn {
+        loop {
+            let work = self.queue.next().await;
+            self.enter().await;
+            let state = self.lock();
+            if let Some(wanted) = state.wanted.get(&work.key) {
+                return Turn {
+                    key: work.key.clone(),
+                    order: wanted.order.clone(),
+                    attempts: wanted.attempts,
+                    version: wanted.version,
+                    started: tokio::time::Instant::now(),
+                    _work: work,
+                };
+            }
+            drop(state);
+            self.leave();
+        }
+    }
+
+    /// Ends a turn: frees its slot, tells breaker and budget, and keeps the
+    /// order for another attempt when it did not come to an end. Returns
+    /// whether this turn opened the breaker.
+    pub fn settle(&self, turn: Turn, ended: &Ended) -> bool {
+        let mut state = self.lock();
+        let opened = match ended {
+            Ended::Failed(failure) if failure.is_silence() => state.breaker.silent(clock::mono()),
+            Ended::Done | Ended::Again(_) | Ended::Failed(_) => {
+                let busy = matches!(ended, Ended::Failed(Failure::Busy(_)));
+                state.breaker.answered();
+                state.budget.observe(turn.started.elapsed(), busy);
+                false
+            }
+        };
+        if let Some(wanted) = state.wanted.get_mut(&turn.key).filter(|wanted| wanted.version == turn.version) {
+            match ended {
+                Ended::Done => {
+                    state.wanted.remove(&turn.key);
+                }
+                Ended::Again(after) => self.queue.add_after(turn.key.clone(), queue::Lane::User, *after),
+                Ended::Failed(failure) => {
+                    wanted.attempts += 1;
+                    let after = failure.retry_after(wanted.attempts);
+                    self.queue.add_after(turn.key.clone(), queue::Lane::CatchUp, after);
+                }
+            }
+        }
+        drop(state);
+        self.leave();
+        opened
+    }
+
+    /// Tries again now what waits for a retry, because a cause is gone: the
+    /// namespace is there, the API appeared, the role was granted.
+    pub fn retry_all(&self) {
+        let keys: Vec<ObjectKey> = self.lock().wanted.keys().cloned().collect();
+        for key in keys {
+            self.queue.add(key, queue::Lane::CatchUp);
+        }
+    }
+
+    async fn enter(&self) {
+        loop {
+            let freed = self.slot_freed.notified();
+            tokio::pin!(freed);
+            freed.as_mut().enable();
+            let wait = {
+                let mut state = self.lock();
+                if state.in_flight >= state.budget.limit() {
+                    None
+                } else {
+                    match state.breaker.admit(clock::mono()) {
+                        Gate::Pass => {
+                            state.in_flight += 1;
+                            return;
+                        }
+                        Gate::Wait(until) => Some(until.since(clock::mono())),
+                        Gate::WaitForTrial => None,
+                    }
+                }
+            };
+            match wait {
+                Some(time) => {
+                    tokio::select! {
+                        () = freed => {}
+                        () = tokio::time::sleep(time) => {}
+                    }
+                }
+                None => freed.await,
+            }
+        }
+    }
+
+    fn leave(&self) {
+        let mut state = self.lock();
+        state.in_flight = state.in_flight.saturating_sub(1);
+        drop(state);
+        self.slot_freed.notify_waiters();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

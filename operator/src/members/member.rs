@@ -1,0 +1,302 @@
+//! One member cluster as one isolated unit: its connections, lane, copies,
+//! watches and probes, and the tasks that run them (promise I3).
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use atoll_decide::deletes::{Admission, Budget};
+use atoll_decide::health::{Detector, Timing};
+use atoll_decide::ids::{ClusterName, Gvk, ObjectKey};
+use atoll_decide::time::Mono;
+use k8s_openapi::api::core::v1::{Node, Pod};
+use kube::Api;
+use kube::runtime::watcher;
+use tokio::sync::{Notify, watch};
+
+use super::connection::{Connection, Endpoint};
+use super::copies::Copies;
+use super::discovery::{self, Apis};
+use super::failure::Failure;
+use super::health::{self, Health};
+use super::intent::KindInfo;
+use super::inventory::{Inventory, Nodes, Pods};
+use super::lane::Lane;
+use super::namespaces::{self, Todo};
+use super::{carry, copy_watch, facts, hub_mark};
+use crate::app::App;
+use crate::clock;
+use crate::queue::Queue;
+use crate::tasks::{OnExit, Tasks};
+use crate::watch::follow;
+
+/// Workers of the lane: the most its budget ever allows.
+const WORKERS: usize = 32;
+/// The APIs a member serves are looked at so often; a look costs it two reads.
+const DISCOVER_EVERY: Duration = Duration::from_secs(5);
+
+/// The unit.
+pub struct Member {
+    /// Its name.
+    pub name: ClusterName,
+    /// The uid of its Cluster object.
+    pub uid: String,
+    /// How it is reached.
+    pub endpoint: Endpoint,
+    /// Its clients.
+    pub connection: Connection,
+    /// Its orders.
+    pub lane: Lane,
+    /// What it holds of ours.
+    pub copies: Copies,
+    /// Its nodes and pods, in numbers.
+    pub inventory: Inventory,
+    /// Its detector.
+    pub health: Health,
+    /// The APIs it serves, once known.
+    pub apis: watch::Sender<Option<Arc<Apis>>>,
+    /// Namespaces to look at.
+    pub namespaces: Queue<Todo>,
+    /// Something was written there.
+    pub acted: Notify,
+    /// What it said of the hub it last obeyed.
+    pub hub_mark: Mutex<hub_mark::State>,
+    inner: Mutex<Inner>,
+    tasks: Tasks,
+}
+
+/// Who a unit is for.
+pub struct Identity {
+    /// The cluster's name.
+    pub name: ClusterName,
+    /// The uid of its Cluster object.
+    pub uid: String,
+    /// How it is reached.
+    pub endpoint: Endpoint,
+}
+
+struct Inner {
+    watched: HashMap<Gvk, Tasks>,
+    budget: Budget,
+    /// What the last refused delete was told.
+    paused: Option<String>,
+    failure: Option<Failure>,
+    comparison: Comparison,
+    taints_seen: BTreeMap<String, Mono>,
+}
+
+/// Whether what should and what does run there has been compared.
+#[derive(Default)]
+struct Comparison {
+    /// Kinds whose lists are not complete again yet; None: none is running.
+    pending: Option<Vec<Gvk>>,
+    /// When the last one was complete.
+    done: Option<Mono>,
+}
+
+impl Member {
+    /// A unit that does nothing yet.
+    pub fn new(
+        identity: Identity,
+        connection: Connection,
+        detector: Detector,
+        timing: Timing,
+        deletes_paused: bool,
+        tasks: Tasks,
+    ) -> Self {
+        let Identity { name, uid, endpoint } = identity;
+        let inner = Inner {
+            watched: HashMap::new(),
+            budget: Budget::new(name.clone(), deletes_paused),
+            paused: None,
+            failure: None,
+            comparison: Comparison::default(),
+            taints_seen: BTreeMap::new(),
+        };
+        Self {
+            name,
+            uid,
+            endpoint,
+            connection,
+            lane: Lane::default(),
+            copies: Copies::default(),
+            inventory: Inventory::default(),
+            health: Health::new(detector, timing),
+            apis: watch::Sender::new(None),
+            namespaces: Queue::default(),
+            acted: Notify::new(),
+            hub_mark: Mutex::default(),
+            inner: Mutex::new(inner),
+            tasks,
+        }
+    }
+
+    /// Starts its tasks.
+    pub fn start(self: &Arc<Self>, app: &Arc<App>) {
+        let name = |what: &str| format!("{what} of {}", self.name);
+        for _ in 0..WORKERS {
+            self.tasks.spawn(name("lane"), OnExit::EndProcess, carry::run(Arc::clone(app), Arc::clone(self)));
+        }
+        self.tasks.spawn(name("api probe"), OnExit::EndProcess, health::watch_api(Arc::clone(app), Arc::clone(self)));
+        self.tasks.spawn(name("data probe"), OnExit::EndProcess, health::watch_data(Arc::clone(app), Arc::clone(self)));
+        let work = &self.connection.work;
+        let nodes: Api<Node> = Api::all(work.clone());
+        let pods: Api<Pod> = Api::all(work.clone());
+        let all = watcher::Config::default;
+        self.tasks.spawn(name("node watch"), OnExit::Report, follow(nodes, all(), Nodes::new(self.inventory.clone())));
+        self.tasks.spawn(name("pod watch"), OnExit::Report, follow(pods, all(), Pods::new(self.inventory.clone())));
+        self.tasks.spawn(name("discovery"), OnExit::EndProcess, Arc::clone(self).discover(Arc::clone(app)));
+        self.tasks.spawn(name("status"), OnExit::EndProcess, facts::run(Arc::clone(app), Arc::clone(self)));
+        let todo = self.namespaces.clone();
+        self.tasks.spawn(name("namespaces"), OnExit::EndProcess, namespaces::run(Arc::clone(app), Arc::clone(self), todo));
+        self.tasks.spawn(name("hub mark"), OnExit::EndProcess, hub_mark::run(Arc::clone(app), Arc::clone(self)));
+    }
+
+    /// Stops its tasks and waits for them.
+    pub async fn stop(&self) {
+        self.tasks.stop(Duration::from_secs(5)).await;
+    }
+
+    /// Sees to it that copies of a kind are watched.
+    pub fn watch_kind(self: &Arc<Self>, app: &Arc<App>, kind: &Arc<KindInfo>) {
+        let gvk = Gvk::from_api_version(&kind.resource.api_version, &kind.resource.kind);
+        let mut inner = self.lock();
+        inner.watched.entry(gvk.clone()).or_insert_with(|| self.start_copy_watch(app, &gvk, kind));
+    }
+
+    fn start_copy_watch(self: &Arc<Self>, app: &Arc<App>, gvk: &Gvk, kind: &Arc<KindInfo>) -> Tasks {
+        let group = self.tasks.child();
+        let run = copy_watch::run(Arc::clone(app), Arc::clone(self), gvk.clone(), Arc::clone(kind));
+        group.spawn(format!("watch {gvk} of {}", self.name), OnExit::Report, run);
+        group
+    }
+
+    /// May this object be deleted there now? If not, why, and what a person
+    /// can do.
+    pub fn admit_delete(&self, app: &App, key: &ObjectKey) -> Result<(), String> {
+        if let Some(why) = hub_mark::pause(self) {
+            return Err(why);
+        }
+        let owned = self.copies.len();
+        let mut inner = self.lock();
+        if inner.budget.is_paused()
+            && let Some(token) = app.approved_deletes(&self.name)
+            && let Ok(approved) = inner.budget.approve(&token)
+        {
+            tracing::warn!(cluster = %self.name, approved, "a person approved the waiting deletes");
+            inner.paused = None;
+        }
+        match inner.budget.admit(clock::mono(), owned, key) {
+            Admission::Admit => Ok(()),
+            Admission::Paused { waiting, allowed, token } => {
+                let why = format!(
+                    "{waiting} deletes wait on {}: a minute may see {allowed}; if they are meant, run \
+                     `kubectl atoll approve-deletes {} {token}`",
+                    self.name, self.name
+                );
+                inner.paused = Some(why.clone());
+                Err(why)
+            }
+        }
+    }
+
+    /// A delete is done, or no longer wanted.
+    pub fn settle_delete(&self, key: &ObjectKey) {
+        let mut inner = self.lock();
+        inner.budget.settle(key);
+        if !inner.budget.is_paused() {
+            inner.paused = None;
+        }
+    }
+
+    /// What keeps deletes from going on, for the Cluster's condition.
+    pub fn deletes_paused(&self) -> Option<String> {
+        hub_mark::pause_by_mark(self).or_else(|| self.lock().paused.clone())
+    }
+
+    /// The last answer that said what is wrong with the way in: credentials,
+    /// certificate, permissions.
+    pub fn failure(&self) -> Option<Failure> {
+        self.lock().failure.clone()
+    }
+
+    /// When what runs there was last compared completely.
+    pub fn compared(&self) -> Option<Mono> {
+        self.lock().comparison.done
+    }
+
+    /// Lists everything of ours there anew, overwriting nothing; the pipeline
+    /// then looks at every difference.
+    pub fn compare(self: &Arc<Self>, app: &Arc<App>) {
+        let mut inner = self.lock();
+        if inner.comparison.pending.is_some() {
+            return;
+        }
+        let kinds: Vec<Gvk> = inner.watched.keys().cloned().collect();
+        if kinds.is_empty() {
+            inner.comparison.done = Some(clock::mono());
+            return;
+        }
+        inner.comparison.pending = Some(kinds.clone());
+        for gvk in kinds {
+            self.copies.set_synced(&gvk, false);
+            if let (Some(kind), Some(old)) = (app.kinds.known(&gvk), inner.watched.get(&gvk)) {
+                old.cancelled().cancel();
+                let fresh = self.start_copy_watch(app, &gvk, &kind);
+                inner.watched.insert(gvk, fresh);
+            }
+        }
+    }
+
+    /// The list of a kind is complete.
+    pub fn listed(&self, gvk: &Gvk) {
+        let mut inner = self.lock();
+        let Some(pending) = &mut inner.comparison.pending else { return };
+        pending.retain(|kind| kind != gvk);
+        if pending.is_empty() {
+            inner.comparison = Comparison { pending: None, done: Some(clock::mono()) };
+        }
+    }
+
+    /// When this process first saw each of these taints there; others are forgotten.
+    pub fn taints_seen(&self, keys: impl Iterator<Item = String>) -> BTreeMap<String, Mono> {
+        let mut inner = self.lock();
+        let seen = keys.map(|key| {
+            let since = inner.taints_seen.get(&key).copied().unwrap_or_else(clock::mono);
+            (key, since)
+        });
+        let seen: BTreeMap<String, Mono> = seen.collect();
+        inner.taints_seen.clone_from(&seen);
+        seen
+    }
+
+    /// Looks at the served APIs, for ever.
+    async fn discover(self: Arc<Self>, app: Arc<App>) {
+        loop {
+            match discovery::fetch(&self.connection.work).await {
+                Ok(found) => {
+                    self.lock().failure = None;
+                    let found = Arc::new(found);
+                    let changed = self.apis.send_if_modified(|known| {
+                        let changed = known.as_ref() != Some(&found);
+                        *known = Some(Arc::clone(&found));
+                        changed
+                    });
+                    if changed {
+                        app.member_apis_changed(&self.name);
+                        self.lane.retry_all();
+                    }
+                }
+                Err(failure) => {
+                    tracing::debug!(cluster = %self.name, %failure, "discovery failed; the last answer stands");
+                    self.lock().failure = Some(failure);
+                }
+            }
+            tokio::time::sleep(DISCOVER_EVERY).await;
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

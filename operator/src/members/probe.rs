@@ -1,0 +1,122 @@
+//! One probe of one target: did anything answer?
+//!
+//! Any answer counts as an answer: an HTTP error, a reset, a refusal. Only
+//! silence speaks against a target (architecture section 6). What the answers
+//! mean is for `atoll_decide::health`.
+
+use std::error::Error as _;
+use std::io::ErrorKind;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use kube::Client;
+use tokio::net::TcpStream;
+
+/// What came back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// As it should be.
+    Good,
+    /// Something answered, though not as it should: refused, an HTTP error.
+    Bad(String),
+    /// Nothing came within the deadline, or no way there.
+    Silence(String),
+}
+
+impl Answer {
+    /// Whether anything answered.
+    pub fn answered(&self) -> bool {
+        !matches!(self, Self::Silence(_))
+    }
+
+    /// What to show a person.
+    pub fn detail(&self) -> &str {
+        match self {
+            Self::Good => "ok",
+            Self::Bad(why) | Self::Silence(why) => why,
+        }
+    }
+}
+
+/// Connects to `target` and closes again.
+pub async fn connect(target: SocketAddr, deadline: Duration) -> Answer {
+    match tokio::time::timeout(deadline, TcpStream::connect(target)).await {
+        Ok(Ok(_)) => Answer::Good,
+        Ok(Err(error)) => of_io(&error),
+        Err(_) => Answer::Silence(format!("{target} is silent for {deadline:?}")),
+    }
+}
+
+/// Asks a path of the API server with our credentials.
+pub async fn read(client: &Client, path: &str, deadline: Duration) -> Answer {
+    let request = match http::Request::get(path).body(Vec::new()) {
+        Ok(request) => request,
+        Err(error) => return Answer::Bad(error.to_string()),
+    };
+    match tokio::time::timeout(deadline, client.request_text(request)).await {
+        Ok(Ok(_)) => Answer::Good,
+        Ok(Err(error)) => of_client(path, &error),
+        Err(_) => Answer::Silence(format!("{path} is silent for {deadline:?}")),
+    }
+}
+
+fn of_client(path: &str, error: &kube::Error) -> Answer {
+    if let kube::Error::Api(status) = error {
+        return Answer::Bad(format!("{path} answered {}: {}", status.code, status.message));
+    }
+    let mut cause: &dyn std::error::Error = error;
+    loop {
+        if let Some(io) = cause.downcast_ref::<std::io::Error>()
+            && io.kind() != ErrorKind::Other
+        {
+            return match io.get_ref().filter(|inner| inner.source().is_some()) {
+                Some(inner) => Answer::Bad(inner.to_string()),
+                None => of_io(io),
+            };
+        }
+        match cause.source() {
+            Some(source) => cause = source,
+            // A TLS or HTTP error: somebody spoke, and not what we understand.
+            None if error.to_string().contains("timed out") || cause.to_string().contains("deadline") => {
+                return Answer::Silence(cause.to_string());
+            }
+            None => return Answer::Bad(cause.to_string()),
+        }
+    }
+}
+
+fn of_io(error: &std::io::Error) -> Answer {
+    match error.kind() {
+        ErrorKind::TimedOut | ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable | ErrorKind::NetworkDown => {
+            Answer::Silence(error.to_string())
+        }
+        // A missing name or address of our own says nothing about the member
+        // either, but nobody there spoke.
+        _ if error.raw_os_error().is_none() && error.kind() == ErrorKind::AddrNotAvailable => {
+            Answer::Silence(error.to_string())
+        }
+        _ => Answer::Bad(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::net::TcpListener;
+
+    #[tokio::test]
+    async fn a_refused_connection_is_an_answer() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        drop(listener);
+        let answer = connect(address, Duration::from_secs(2)).await;
+        assert!(matches!(answer, Answer::Bad(_)), "{answer:?}");
+    }
+
+    #[test]
+    fn no_route_and_time_outs_are_silence() {
+        assert!(!of_io(&ErrorKind::TimedOut.into()).answered());
+        assert!(!of_io(&ErrorKind::HostUnreachable.into()).answered());
+        assert!(of_io(&ErrorKind::ConnectionReset.into()).answered());
+    }
+}

@@ -1,0 +1,420 @@
+//! The drivers: match → schedule → render → apply → observe → aggregate.
+//!
+//! Enters: keys of templates from the queue. Leaves: at most one claim and one
+//! binding write for each decision, then orders in the members' lanes. The
+//! deciding is `atoll_decide`'s; each step here fetches, asks, writes.
+
+pub mod aggregate;
+pub mod binding;
+pub mod claim;
+pub mod deliver;
+pub mod policy_status;
+pub mod remove;
+pub mod status;
+pub mod tasks;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use atoll_decide::binding::{self as decision, Note, Outcome, Plan};
+use atoll_decide::failover::Copy;
+use atoll_decide::failover::eviction::{Now, Twice};
+use atoll_decide::failover::task::{PurgeMode, Task};
+use atoll_decide::fleet::Fleet;
+use atoll_decide::ids::{ClusterName, ObjectKey};
+use atoll_decide::matching::{Claim, ClaimDecision, PolicyRef, Template as Matched};
+use atoll_decide::placement::Target;
+use kube::Api;
+use kube::api::{Patch, PatchParams, PostParams};
+use kube::core::DynamicObject;
+
+use self::status::FIRST_WAIT;
+use crate::app::App;
+use crate::clock;
+use crate::hub::bindings::{Binding, BindingRef};
+use crate::hub::policies::Known;
+use crate::hub::template_watch::into_value;
+use crate::hub::templates::Template;
+use crate::queue::Lane;
+use crate::telemetry::metrics::labels::{HubWriteLabel, OutcomeLabel, StageLabel};
+use crate::validate::policy::Policy;
+
+/// Templates looked at side by side. Each waits mostly for the hub.
+pub const WORKERS: usize = 48;
+/// A failed look is repeated after this, doubling up to [`SLOWEST_RETRY`].
+const FIRST_RETRY: Duration = Duration::from_millis(100);
+const SLOWEST_RETRY: Duration = Duration::from_secs(30);
+
+/// Why a look did not come to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The hub refused or did not answer.
+    #[error("{action} of {key} failed: {source}")]
+    Hub {
+        /// What was tried.
+        action: &'static str,
+        /// On which template's behalf.
+        key: ObjectKey,
+        /// What the client said.
+        source: Box<kube::Error>,
+    },
+    /// Another template holds the binding's name (D7).
+    #[error("the binding {binding} belongs to another template ({owner}); rename one of the two")]
+    NameTaken {
+        /// The binding.
+        binding: BindingRef,
+        /// Whose it is.
+        owner: ObjectKey,
+    },
+    /// An override does not apply, or the like.
+    #[error(transparent)]
+    Render(#[from] atoll_decide::render::Error),
+}
+
+impl Error {
+    /// Whether a user can do something about it.
+    pub fn is_for_the_user(&self) -> bool {
+        matches!(self, Self::NameTaken { .. } | Self::Render(_))
+    }
+
+    fn hub(action: &'static str, key: &ObjectKey) -> impl FnOnce(kube::Error) -> Self {
+        let key = key.clone();
+        move |source| Self::Hub { action, key, source: Box::new(source) }
+    }
+}
+
+/// Failed looks in a row, by template.
+#[derive(Default)]
+pub struct Retries {
+    attempts: Mutex<HashMap<ObjectKey, u32>>,
+}
+
+impl Retries {
+    fn after(&self, key: &ObjectKey) -> Duration {
+        let mut attempts = self.attempts.lock().unwrap_or_else(PoisonError::into_inner);
+        let attempt = attempts.entry(key.clone()).or_default();
+        *attempt += 1;
+        SLOWEST_RETRY.min(FIRST_RETRY.saturating_mul(1 << (*attempt - 1).min(16)))
+    }
+
+    fn forget(&self, key: &ObjectKey) {
+        self.attempts.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+    }
+}
+
+/// One worker, until its task is cancelled.
+pub async fn run(app: Arc<App>) {
+    app.synced.wait().await;
+    loop {
+        app.wait_to_lead().await;
+        let work = app.reconcile.next().await;
+        let key = work.key.clone();
+        let began = Instant::now();
+        let outcome = match reconcile(&app, &key).await {
+            Ok(()) => {
+                app.retries.forget(&key);
+                OutcomeLabel::Unchanged
+            }
+            Err(error) => {
+                tracing::debug!(object = %key, %error, "look failed");
+                app.tell_template(&key, &error);
+                app.reconcile.add_after(key.clone(), Lane::CatchUp, app.retries.after(&key));
+                OutcomeLabel::Failed
+            }
+        };
+        app.metrics.pipeline.observe_reconcile(StageLabel::Schedule, outcome, began.elapsed());
+    }
+}
+
+/// One look at one template, from its claim to the orders.
+async fn reconcile(app: &Arc<App>, key: &ObjectKey) -> Result<(), Error> {
+    let binding = app.bindings.get(key);
+    if let Some(binding) = binding.as_ref().filter(|binding| binding.deleting) {
+        return remove::drive(app, key, binding).await;
+    }
+    // Without a template the binding's owner is gone: the garbage collector
+    // marks the binding, and that mark is what lets copies go.
+    let Some(template) = app.templates.get(key) else { return Ok(()) };
+    if template.is_claimed_elsewhere() {
+        return Ok(());
+    }
+    check_owner(&template, binding.as_deref())?;
+    let (template, policy) = match settle_claim(app, template).await? {
+        Claimed::By(template, policy) => (template, policy),
+        Claimed::Nobody(template) => {
+            // Its copies stay as the binding says (karmada-api 2.2).
+            return match &binding {
+                Some(binding) => deliver::as_bound(app, &template, binding).await,
+                None => Ok(()),
+            };
+        }
+        Claimed::Waits => return Ok(()),
+    };
+    let fleet = app.fleet.view();
+    let plan = plan(app, &template, &policy, binding.as_deref(), &fleet);
+    let written = write_binding(app, &template, &policy, &plan, binding.as_deref()).await?;
+    note(app, key, &plan, binding.as_deref());
+    deliver::run(app, &template, &policy, &written, &fleet).await
+}
+
+/// The name of a binding says nothing of the API group (D7): an object under
+/// our name that speaks of another template is not touched.
+fn check_owner(template: &Template, binding: Option<&Binding>) -> Result<(), Error> {
+    match binding {
+        Some(binding) if binding.template() != template.key => {
+            Err(Error::NameTaken { binding: binding.reference.clone(), owner: binding.template() })
+        }
+        _ => Ok(()),
+    }
+}
+
+enum Claimed {
+    By(Arc<Template>, Arc<Policy>),
+    Nobody(Arc<Template>),
+    /// The policy is not usable now; what is there stays.
+    Waits,
+}
+
+/// Brings the claim on the template to what matching says.
+async fn settle_claim(app: &App, template: Arc<Template>) -> Result<Claimed, Error> {
+    let recorded = claim::recorded(&template);
+    let matched = Matched { key: &template.key, labels: &template.labels, claimed_by: recorded.as_ref() };
+    match app.policies.claim(&matched) {
+        ClaimDecision::Unmatched => Ok(Claimed::Nobody(template)),
+        ClaimDecision::Keep(claim) => Ok(with_policy(app, template, &claim.policy)),
+        ClaimDecision::Release { .. } => {
+            let template = write_claim(app, &template, None).await?;
+            Ok(Claimed::Nobody(template))
+        }
+        ClaimDecision::Claim { claim, .. } => {
+            if claim.id.is_empty() {
+                // The policy has no permanent id yet; the policy driver gives
+                // it one, and its change brings us back here.
+                return Ok(Claimed::Waits);
+            }
+            if let Claimed::Waits = with_policy(app, Arc::clone(&template), &claim.policy) {
+                return Ok(Claimed::Waits);
+            }
+            let template = write_claim(app, &template, Some(&claim)).await?;
+            Ok(with_policy(app, template, &claim.policy))
+        }
+    }
+}
+
+fn with_policy(app: &App, template: Arc<Template>, policy: &PolicyRef) -> Claimed {
+    match app.policies.get(policy) {
+        Some(Known::Valid(policy)) if app.missing_override(&policy).is_none() => Claimed::By(template, policy),
+        Some(Known::Valid(_) | Known::Invalid { .. }) | None => Claimed::Waits,
+    }
+}
+
+async fn write_claim(app: &App, template: &Template, claim: Option<&Claim>) -> Result<Arc<Template>, Error> {
+    let api = template_api(app, &template.key);
+    let mut patch = claim::patch(claim);
+    patch["metadata"]["uid"] = (*template.uid).into();
+    let parameters = PatchParams { field_manager: Some("atoll".into()), ..PatchParams::default() };
+    let written = api
+        .patch(&template.key.name, &parameters, &Patch::Merge(patch))
+        .await
+        .map_err(Error::hub("recording the claim", &template.key))?;
+    app.metrics.hub.writes.inc(HubWriteLabel::Claim);
+    let kind = app.kind(&template.key);
+    let written = Template::of(template.key.clone(), into_value(written), &kind);
+    app.templates.put(written);
+    Ok(app.templates.get(&template.key).unwrap_or_else(|| Arc::new(template.clone())))
+}
+
+/// The API of a template's kind.
+pub fn template_api(app: &App, key: &ObjectKey) -> Api<DynamicObject> {
+    let kind = app.kind(key);
+    match &key.namespace {
+        Some(namespace) => Api::namespaced_with(app.hub.clone(), namespace.as_str(), &kind.resource),
+        None => Api::all_with(app.hub.clone(), &kind.resource),
+    }
+}
+
+/// Asks where the copies should be. Gathers what the decision looks at; decides
+/// nothing itself.
+fn plan(app: &App, template: &Template, policy: &Policy, binding: Option<&Binding>, fleet: &Fleet) -> Plan {
+    let targets = binding.map(Binding::targets).unwrap_or_default();
+    let tasks: Vec<Task> =
+        binding.map(|binding| tasks::read(&binding.spec.graceful_eviction_tasks)).unwrap_or_default();
+    let copies = app.fleet.copies(&template.key);
+    let names: Vec<ClusterName> = targets.iter().map(|target| target.cluster.clone()).collect();
+    let health: Vec<Copy<'_>> = names.iter().map(|name| (name, copies.failover_health(name))).collect();
+    let scene = decision::Scene {
+        gvk: &template.key.gvk,
+        template_uid: &template.uid,
+        replicas: template.demand.as_ref().map(|demand| demand.replicas),
+        requests: template.demand.as_ref().map(|demand| &demand.requests),
+        twice: &twice(template),
+        placement: &policy.placement,
+        purge: purge(policy),
+        priority: binding.and_then(|binding| binding.spec.schedule_priority.as_ref()).map_or(0, |one| one.priority),
+        standing: standing(app, binding, policy, &targets, &tasks, &health),
+        fleet,
+        after: app.settings.failover_after,
+        off: None,
+    };
+    decision::plan(&scene, Now { wall: clock::wall(), mono: clock::mono() })
+}
+
+fn standing<'a>(
+    app: &App,
+    binding: Option<&'a Binding>,
+    policy: &Policy,
+    targets: &'a [Target],
+    tasks: &'a [Task],
+    copies: &'a [Copy<'a>],
+) -> decision::Standing<'a> {
+    use atoll_crds::names::annotation::APPLIED_PLACEMENT;
+    let applied = binding.and_then(|binding| binding.annotations.get(APPLIED_PLACEMENT));
+    let asked = binding.and_then(|binding| binding.spec.reschedule_triggered_at.as_ref());
+    let last = binding.and_then(|binding| binding.last_scheduled.as_ref());
+    let suspension = binding.and_then(|binding| binding.spec.suspension.as_ref());
+    // The status that says so is written after the spec: what this process
+    // scheduled itself is as good.
+    let current = binding.is_some_and(|binding| {
+        binding.scheduled_generation == Some(binding.generation) || app.scheduled_now(binding)
+    });
+    decision::Standing {
+        targets,
+        tasks,
+        group: binding.and_then(|binding| binding.group.as_deref()),
+        scheduled_before: applied.is_some() && !targets.is_empty(),
+        same_placement: applied.is_some_and(|text| **text == *policy.placement_text),
+        asked: matches!((asked, last), (Some(asked), Some(last)) if asked.0 > last.0),
+        suspended: suspension.is_some_and(|suspension| suspension.scheduling == Some(true)),
+        schedule_is_current: current,
+        copies,
+    }
+}
+
+fn twice(template: &Template) -> Twice {
+    use atoll_crds::names::annotation::ALLOW_UNFENCED_MOVE;
+    let allowed = template.annotation(ALLOW_UNFENCED_MOVE) == Some("true");
+    match &template.must_not_run_twice {
+        Some(why) if !allowed => Twice::Forbidden(why.to_string()),
+        _ => Twice::Allowed,
+    }
+}
+
+fn purge(policy: &Policy) -> PurgeMode {
+    use atoll_crds::policy::failover::ClusterPurgeMode;
+    let cluster = policy.spec.failover.as_ref().and_then(|failover| failover.cluster.as_ref());
+    match cluster.map(|cluster| cluster.purge_mode) {
+        Some(ClusterPurgeMode::Directly) => PurgeMode::Directly,
+        Some(ClusterPurgeMode::Gracefully) | None => PurgeMode::Gracefully,
+    }
+}
+
+/// Writes the decision, once, before anything of it is carried out (promise
+/// I4). Nothing is written when the binding says so already.
+async fn write_binding(
+    app: &App,
+    template: &Template,
+    policy: &Policy,
+    plan: &Plan,
+    existing: Option<&Binding>,
+) -> Result<Arc<Binding>, Error> {
+    let wanted = binding::build(template, policy, &plan.targets, tasks::write(&plan.tasks), existing);
+    let key = &template.key;
+    let written = match existing {
+        None => {
+            let object = binding::created(&wanted, template, &uuid::Uuid::new_v4().to_string());
+            let object: DynamicObject = serde_json::from_value(object).map_err(|error| Error::Hub {
+                action: "building the binding",
+                key: key.clone(),
+                source: Box::new(kube::Error::SerdeError(error)),
+            })?;
+            let api = binding_api(app, &wanted.reference);
+            let written = api.create(&PostParams::default(), &object).await;
+            app.metrics.hub.writes.inc(HubWriteLabel::BindingCreate);
+            written.map_err(Error::hub("creating the binding", key))?
+        }
+        Some(existing) => {
+            let Some(patch) = binding::difference(&wanted, existing) else {
+                return Ok(Arc::new(existing.clone()));
+            };
+            let api = binding_api(app, &existing.reference);
+            let parameters = PatchParams { field_manager: Some("atoll".into()), ..PatchParams::default() };
+            let written = api.patch(&existing.reference.name, &parameters, &Patch::Merge(patch)).await;
+            app.metrics.hub.writes.inc(HubWriteLabel::BindingUpdate);
+            written.map_err(Error::hub("updating the binding", key))?
+        }
+    };
+    let binding = read_binding(written).map_err(Error::hub("reading the binding", key))?;
+    app.bindings.put(binding.clone());
+    Ok(Arc::new(binding))
+}
+
+pub fn binding_api(app: &App, reference: &BindingRef) -> Api<DynamicObject> {
+    use atoll_crds::{ClusterResourceBinding, ResourceBinding};
+    use kube::core::ApiResource;
+    match &reference.namespace {
+        Some(namespace) => {
+            Api::namespaced_with(app.hub.clone(), namespace, &ApiResource::erase::<ResourceBinding>(&()))
+        }
+        None => Api::all_with(app.hub.clone(), &ApiResource::erase::<ClusterResourceBinding>(&())),
+    }
+}
+
+fn read_binding(object: DynamicObject) -> Result<Binding, kube::Error> {
+    use atoll_crds::{ClusterResourceBinding, ResourceBinding};
+    let namespaced = object.metadata.namespace.is_some();
+    let value = into_value(object);
+    let binding = if namespaced {
+        Binding::of(&serde_json::from_value::<ResourceBinding>(value).map_err(kube::Error::SerdeError)?)
+    } else {
+        Binding::of(&serde_json::from_value::<ClusterResourceBinding>(value).map_err(kube::Error::SerdeError)?)
+    };
+    Ok(binding)
+}
+
+/// Tells what is worth telling, and when to look again.
+fn note(app: &App, key: &ObjectKey, plan: &Plan, before: Option<&Binding>) {
+    let news = aggregate::ScheduleNews { outcome: plan.outcome.clone(), group: plan.group.clone() };
+    app.statuses.note_schedule(key, news);
+    let failed = matches!(plan.outcome, Outcome::Failed { .. });
+    let wait = if before.is_none() && !failed && !plan.targets.is_empty() { FIRST_WAIT } else { Duration::ZERO };
+    if wait.is_zero() {
+        app.status_due(key);
+    } else {
+        app.status.add_after(key.clone(), Lane::User, wait);
+    }
+    if let Some(at) = plan.look_again {
+        app.reconcile.add_after(key.clone(), Lane::User, at.since(clock::mono()));
+    }
+    for note in &plan.notes {
+        tell(app, key, note);
+    }
+}
+
+fn tell(app: &App, key: &ObjectKey, note: &Note) {
+    use crate::telemetry::metrics::labels::MoveLabel;
+    let (label, reason, message) = match note {
+        Note::Vacating { cluster, why } => {
+            (Some(MoveLabel::Planned), "EvictWorkloadFromClusterSucceed", format!("moving off {cluster}: {why}"))
+        }
+        Note::Lost { cluster, why } => {
+            (None, "EvictWorkloadFromClusterFailed", format!("{cluster} is lost and its copy stays: {why}"))
+        }
+        Note::Held { cluster, why } => (None, "EvictionHeld", format!("the copy on {cluster} stays: {why:?}")),
+        Note::Released(cluster) => (
+            Some(MoveLabel::Finished),
+            "EvictedCopyReleased",
+            format!("the replacement is healthy and {cluster} answers: its old copy goes"),
+        ),
+        Note::TakenBack { cluster, why } => (
+            Some(MoveLabel::Cancelled),
+            "EvictionCancelled",
+            format!("{cluster} is back and its copy is taken back: {why:?}"),
+        ),
+    };
+    if let Some(label) = label {
+        app.metrics.health.moves.inc(label);
+    }
+    tracing::info!(object = %key, reason, message, "decision");
+    app.note_once(key, reason, message);
+}

@@ -1,0 +1,115 @@
+//! From what the members report to the binding's status. Pure.
+
+use atoll_crds::condition::binding::{FullyApplied, Scheduled};
+use atoll_crds::condition::{ConditionValue, set_condition};
+use atoll_crds::work::binding::{AggregatedStatusItem, BindingStatus, ResourceHealth};
+use atoll_decide::binding::Outcome;
+use atoll_decide::ids::ClusterName;
+use atoll_decide::interpret::Health;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+use crate::copy_state::{CopyState, Copies};
+use crate::hub::bindings::Binding;
+
+/// What was last said of the schedule.
+#[derive(Clone, Debug)]
+pub struct ScheduleNews {
+    /// How it went.
+    pub outcome: Outcome,
+    /// The affinity group in use.
+    pub group: Option<String>,
+}
+
+/// The status the binding should have, given the one it has.
+pub fn build(binding: &Binding, news: Option<&ScheduleNews>, copies: &Copies, now: &Time) -> BindingStatus {
+    let mut status = binding.status.as_deref().cloned().unwrap_or_default();
+    put_schedule(&mut status, binding, news, now);
+    status.aggregated_status = items(binding, copies);
+    put_applied(&mut status, binding, now);
+    let healthy = status.aggregated_status.iter().filter(|item| item.health == Some(ResourceHealth::Healthy)).count();
+    status.healthy = Some(format!("{healthy}/{}", binding.spec.clusters.len()));
+    status.reason = reason(&status);
+    status
+}
+
+fn put_schedule(status: &mut BindingStatus, binding: &Binding, news: Option<&ScheduleNews>, now: &Time) {
+    let Some(news) = news else { return };
+    let (value, message) = match &news.outcome {
+        Outcome::Failed { reason: "NoClusterFit", message } => (Scheduled::NoClusterFit, message.clone()),
+        Outcome::Failed { message, .. } => (Scheduled::Unschedulable, message.clone()),
+        Outcome::Scheduled(_) | Outcome::Stands => {
+            (Scheduled::Success, "Binding has been scheduled successfully.".to_owned())
+        }
+    };
+    let changed = set_condition(&mut status.conditions, value.condition(message, None, now.clone()));
+    if value == Scheduled::Success {
+        if status.scheduler_observed_generation != Some(binding.generation) || changed {
+            status.last_scheduled_time = Some(now.clone());
+        }
+        status.scheduler_observed_generation = Some(binding.generation);
+        status.scheduler_observing_affinity_name.clone_from(&news.group);
+    }
+}
+
+/// One entry for each cluster that holds a copy by the binding's own word,
+/// sorted by cluster.
+fn items(binding: &Binding, copies: &Copies) -> Vec<AggregatedStatusItem> {
+    let mut clusters: Vec<_> = binding.named_clusters().collect();
+    clusters.sort();
+    clusters.dedup();
+    let item = |cluster: ClusterName| {
+        let copy = copies.get(cluster.as_str());
+        AggregatedStatusItem {
+            cluster_name: cluster.to_string(),
+            status: copy.and_then(|copy| copy.status.as_deref().cloned()),
+            applied: copy.is_some_and(CopyState::is_applied),
+            applied_message: copy.and_then(|copy| copy.error.as_deref().map(str::to_owned)),
+            health: Some(copy.map_or(ResourceHealth::Unknown, |copy| health(copy.health))),
+        }
+    };
+    clusters.into_iter().map(item).collect()
+}
+
+fn put_applied(status: &mut BindingStatus, binding: &Binding, now: &Time) {
+    let missing: Vec<&str> = binding
+        .spec
+        .clusters
+        .iter()
+        .map(|target| target.name.as_str())
+        .filter(|name| !status.aggregated_status.iter().any(|item| item.cluster_name == *name && item.applied))
+        .collect();
+    let (value, message) = if binding.spec.clusters.is_empty() || !missing.is_empty() {
+        let why = if missing.is_empty() {
+            "no cluster holds a copy yet".to_owned()
+        } else {
+            format!("not applied on {}", missing.join(", "))
+        };
+        (FullyApplied::Failed, why)
+    } else {
+        (FullyApplied::Success, "All works have been successfully applied".to_owned())
+    };
+    set_condition(&mut status.conditions, value.condition(message, None, now.clone()));
+}
+
+/// One word on why not all is well, for `kubectl get`.
+fn reason(status: &BindingStatus) -> Option<String> {
+    let scheduled = status.conditions.iter().find(|held| held.type_ == Scheduled::TYPE && held.status != "True");
+    if let Some(held) = scheduled {
+        return Some(held.reason.clone());
+    }
+    let failed = status.aggregated_status.iter().find_map(|item| item.applied_message.as_ref());
+    if let Some(message) = failed {
+        let word = message.split(':').next().filter(|word| !word.contains(' ') && !word.is_empty());
+        return Some(word.unwrap_or("ApplyFailed").to_owned());
+    }
+    let unhealthy = status.aggregated_status.iter().find(|item| item.health == Some(ResourceHealth::Unhealthy));
+    unhealthy.map(|item| format!("Unhealthy:{}", item.cluster_name))
+}
+
+fn health(health: Health) -> ResourceHealth {
+    match health {
+        Health::Healthy => ResourceHealth::Healthy,
+        Health::Unhealthy => ResourceHealth::Unhealthy,
+        Health::Unknown => ResourceHealth::Unknown,
+    }
+}

@@ -1,0 +1,307 @@
+//! Delivering a decided binding: render for its targets, order what differs,
+//! and take away copies that a recorded decision no longer wants.
+
+use std::sync::Arc;
+
+use atoll_crds::names::annotation;
+use atoll_crds::names::label;
+use atoll_crds::policy::propagation::ConflictResolution;
+use atoll_crds::work::binding::BindingSpec;
+use atoll_decide::binding as decision;
+use atoll_decide::failover::Copy;
+use atoll_decide::failover::release::replacement_may_start;
+use atoll_decide::failover::removal::Removal;
+use atoll_decide::first_write::OnForeign;
+use atoll_decide::fleet::Fleet;
+use atoll_decide::ids::{ClusterName, ObjectKey};
+use atoll_decide::interpret;
+use atoll_decide::placement::{ReplicaScheduling, Target};
+use atoll_decide::render::{BindingMark, Destination, Manifest, Provenance, PrunedTemplate, Render, render_all};
+
+use super::{Error, tasks, template_api};
+use crate::app::App;
+use crate::hub::bindings::Binding;
+use crate::hub::template_watch::into_value;
+use crate::hub::templates::Template;
+use crate::members::intent::{Intent, Order};
+use crate::members::member::Member;
+use crate::queue::Lane;
+use crate::validate::policy::Policy;
+
+/// Delivers a binding that a policy stands behind.
+pub async fn run(
+    app: &Arc<App>,
+    template: &Template,
+    policy: &Policy,
+    binding: &Binding,
+    fleet: &Fleet,
+) -> Result<(), Error> {
+    let targets = binding.targets();
+    let divided = policy.placement.replicas != ReplicaScheduling::Duplicated;
+    order_targets(app, template, binding, &targets, divided, fleet).await?;
+    remove_dropped(app, template, Some(policy), binding, &targets, fleet);
+    Ok(())
+}
+
+/// Delivers a binding whose policy let go of it: its targets stay served, and
+/// nothing is taken away.
+pub async fn as_bound(app: &Arc<App>, template: &Template, binding: &Binding) -> Result<(), Error> {
+    let fleet = app.fleet.view();
+    order_targets(app, template, binding, &binding.targets(), false, &fleet).await
+}
+
+async fn order_targets(
+    app: &Arc<App>,
+    template: &Template,
+    binding: &Binding,
+    targets: &[Target],
+    divided: bool,
+    fleet: &Fleet,
+) -> Result<(), Error> {
+    let open: Vec<(&Target, Arc<Member>)> = targets
+        .iter()
+        .filter(|target| !is_suspended(&binding.spec, target.cluster.as_str()) && may_start(app, template, binding, target, fleet))
+        .filter_map(|target| Some((target, app.members.get(&target.cluster)?)))
+        .collect();
+    let inputs = Inputs::of(app, template, binding, divided);
+    let stale = open.iter().any(|(target, member)| !app.is_delivered(&template.key, target, member, &inputs));
+    if !stale {
+        app.templates.drop_content(template);
+        return Ok(());
+    }
+    let content = content(app, template).await?;
+    let Some(content) = content else { return Ok(()) };
+    let manifests = render(app, template, &content, binding, &open, divided, fleet);
+    let mut failure = None;
+    for ((target, member), manifest) in open.iter().zip(manifests) {
+        match manifest {
+            Ok(manifest) => order(app, template, binding, member, target, &manifest, &inputs),
+            Err(error) => {
+                app.fleet.observe_failure(&template.key, &target.cluster, error.to_string());
+                app.status_due(&template.key);
+                failure = Some(error);
+            }
+        }
+    }
+    match failure {
+        Some(error) => Err(error.into()),
+        None => {
+            app.templates.drop_content(template);
+            Ok(())
+        }
+    }
+}
+
+/// What manifests depend on beside their targets; equal inputs render the same.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Inputs {
+    content: u64,
+    generation: i64,
+    overrides: u64,
+    divided: bool,
+    binding: Box<str>,
+}
+
+impl Inputs {
+    fn of(app: &App, template: &Template, binding: &Binding, divided: bool) -> Self {
+        Self {
+            content: template.content_hash,
+            generation: template.generation,
+            overrides: app.overrides.version(),
+            divided,
+            binding: binding.uid.as_str().into(),
+        }
+    }
+}
+
+fn is_suspended(spec: &BindingSpec, cluster: &str) -> bool {
+    let Some(suspension) = &spec.suspension else { return false };
+    let listed = suspension.dispatching_on_clusters.iter().flat_map(|clusters| &clusters.cluster_names);
+    suspension.dispatching == Some(true) || listed.into_iter().any(|name| name == cluster)
+}
+
+/// Purge mode Directly: nothing new starts while the old copy may still run.
+fn may_start(app: &App, template: &Template, binding: &Binding, target: &Target, fleet: &Fleet) -> bool {
+    let tasks = tasks::read(&binding.spec.graceful_eviction_tasks);
+    tasks.iter().filter(|task| !task.clusters_before.contains(&target.cluster)).all(|task| {
+        let gone = app.members.get(&task.from).is_some_and(|member| {
+            member.copies.is_synced(&template.key.gvk) && member.copies.get(&template.key).is_none()
+        });
+        let fenced = fleet.cluster(&task.from).is_some_and(|cluster| cluster.fenced);
+        replacement_may_start(task, gone, fenced)
+    })
+}
+
+/// The template's content: as the watch brought it, or read again.
+async fn content(app: &App, template: &Template) -> Result<Option<Arc<PrunedTemplate>>, Error> {
+    if let Some(content) = &template.content {
+        return Ok(Some(Arc::clone(content)));
+    }
+    let read = template_api(app, &template.key).get_opt(&template.key.name).await;
+    let Some(object) = read.map_err(Error::hub("reading the template", &template.key))? else { return Ok(None) };
+    let kind = app.kind(&template.key);
+    let fresh = Template::of(template.key.clone(), into_value(object), &kind);
+    if fresh.uid != template.uid || fresh.content_hash != template.content_hash {
+        // It moved on; its own event brings the newer state here.
+        return Ok(None);
+    }
+    Ok(fresh.content)
+}
+
+fn render(
+    app: &App,
+    template: &Template,
+    content: &PrunedTemplate,
+    binding: &Binding,
+    open: &[(&Target, Arc<Member>)],
+    divided: bool,
+    fleet: &Fleet,
+) -> Vec<Result<Arc<Manifest>, atoll_decide::render::Error>> {
+    let overrides = app.overrides.applicable(&template.key, &template.labels);
+    let overrides: Vec<_> = overrides.iter().map(|policy| &**policy).collect();
+    let kind = app.kind(&template.key);
+    let provenance = provenance(app, template, binding);
+    let input = Render {
+        template: content,
+        overrides: &overrides,
+        provenance: &provenance,
+        scale: kind.scale.as_deref(),
+        members_scale: false,
+    };
+    let completions = completions(template, content, open, divided);
+    let destinations = open.iter().enumerate().filter_map(|(index, (target, _))| {
+        Some(Destination {
+            cluster: fleet.cluster(&target.cluster)?,
+            replicas: target.replicas,
+            completions: completions.get(index).copied(),
+        })
+    });
+    render_all(&input, &destinations.collect::<Vec<_>>())
+}
+
+/// A divided Job's completions follow its replicas (karmada-api 2.3).
+fn completions(
+    template: &Template,
+    content: &PrunedTemplate,
+    open: &[(&Target, Arc<Member>)],
+    divided: bool,
+) -> Vec<i32> {
+    let stated = content.object()["spec"]["completions"].as_i64().and_then(|count| i32::try_from(count).ok());
+    match stated {
+        Some(count) if divided && template.key.gvk.is("batch", "Job") => {
+            let targets: Vec<Target> = open.iter().map(|(target, _)| (*target).clone()).collect();
+            interpret::divide_completions(count, &targets)
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn provenance(app: &App, template: &Template, binding: &Binding) -> Provenance {
+    let namespaced = binding.reference.namespace.is_some();
+    let id = binding.labels.get(if namespaced { label::BINDING_ID } else { label::CLUSTER_BINDING_ID });
+    Provenance {
+        binding: Some(BindingMark {
+            namespace: binding.reference.namespace.as_deref().map(Into::into),
+            name: binding.reference.name.to_string(),
+            id: id.cloned().unwrap_or_default(),
+        }),
+        template_uid: template.uid.to_string(),
+        template_generation: template.generation,
+        hub_uid: app.hub_uid.to_string(),
+    }
+}
+
+fn order(
+    app: &Arc<App>,
+    template: &Template,
+    binding: &Binding,
+    member: &Arc<Member>,
+    target: &Target,
+    manifest: &Arc<Manifest>,
+    inputs: &Inputs,
+) {
+    let kind = app.kind(&template.key);
+    member.watch_kind(app, &kind);
+    app.note_delivered(&template.key, target, manifest.hash, inputs);
+    let hash = format!("{:016x}", manifest.hash);
+    let copy = member.copies.get(&template.key);
+    if copy.as_ref().is_some_and(|copy| copy.is_in_sync(&hash)) {
+        member.lane.forget(&template.key);
+        return;
+    }
+    let known = copy.is_some() || binding.status.is_some();
+    let intent = Intent::Apply { manifest: Arc::clone(manifest), on_foreign: on_foreign(template, &binding.spec) };
+    // After a start everything is looked at again: users go first.
+    let lane = if known && copy.is_some_and(|copy| copy.is_unverified()) { Lane::CatchUp } else { Lane::User };
+    member.lane.submit(template.key.clone(), Order { intent, kind }, lane);
+}
+
+/// The user's word on the template goes before the policy's.
+fn on_foreign(template: &Template, spec: &BindingSpec) -> OnForeign {
+    match template.annotation(annotation::CONFLICT_RESOLUTION) {
+        Some("overwrite") => OnForeign::Overwrite,
+        Some("abort") => OnForeign::Abort,
+        _ => match spec.conflict_resolution {
+            ConflictResolution::Overwrite => OnForeign::Overwrite,
+            ConflictResolution::Abort => OnForeign::Abort,
+        },
+    }
+}
+
+/// Copies of this binding on members that it does not name any more.
+fn remove_dropped(
+    app: &App,
+    template: &Template,
+    policy: Option<&Policy>,
+    binding: &Binding,
+    targets: &[Target],
+    fleet: &Fleet,
+) {
+    let named: Vec<ClusterName> = binding.named_clusters().collect();
+    let mark = binding.reference.to_string();
+    for member in app.members.all() {
+        if named.contains(&member.name) {
+            continue;
+        }
+        let ours = member.copies.get(&template.key).is_some_and(|copy| *copy.binding == *mark);
+        if !ours {
+            drop_wish(&member, &template.key);
+            continue;
+        }
+        let Some(policy) = policy else { continue };
+        if let Removal::Delete(why) = may_remove(app, template, policy, &member.name, targets, fleet) {
+            tracing::info!(object = %template.key, cluster = %member.name, ?why, "removing a dropped copy");
+            let intent = Intent::Delete { binding: mark.clone() };
+            member.lane.submit(template.key.clone(), Order { intent, kind: app.kind(&template.key) }, Lane::User);
+        }
+    }
+}
+
+/// A copy that was ordered and never came is not wanted any more.
+fn drop_wish(member: &Member, key: &ObjectKey) {
+    if member.lane.pending(key).is_some_and(|order| matches!(order.intent, Intent::Apply { .. })) {
+        member.lane.forget(key);
+    }
+}
+
+fn may_remove(
+    app: &App,
+    template: &Template,
+    policy: &Policy,
+    cluster: &ClusterName,
+    targets: &[Target],
+    fleet: &Fleet,
+) -> Removal {
+    let copies = app.fleet.copies(&template.key);
+    let names: Vec<ClusterName> = targets.iter().map(|target| target.cluster.clone()).collect();
+    let health: Vec<Copy<'_>> = names.iter().map(|name| (name, copies.failover_health(name))).collect();
+    decision::may_remove(
+        &decision::Dropped {
+            placement: &policy.placement,
+            divided: template.demand.is_some() && policy.placement.replicas != ReplicaScheduling::Duplicated,
+            remaining: &health,
+        },
+        cluster,
+        fleet,
+    )
+}

@@ -1,0 +1,87 @@
+//! The end of a binding: its copies go, or are released, and only then does
+//! our finalizer (promise I2).
+
+use std::sync::Arc;
+
+use atoll_decide::ids::ObjectKey;
+use kube::api::{Patch, PatchParams};
+use serde_json::json;
+
+use super::{Error, binding_api};
+use crate::app::App;
+use crate::hub::bindings::Binding;
+use crate::members::intent::{Intent, KindInfo, Order};
+use crate::members::member::Member;
+use crate::pipeline::binding::finalizer_of;
+use crate::queue::Lane;
+
+/// One step towards the end. Each copy that goes brings us back here.
+pub async fn drive(app: &App, key: &ObjectKey, binding: &Binding) -> Result<(), Error> {
+    let finalizer = finalizer_of(&binding.reference);
+    if !binding.finalizers.iter().any(|held| held == finalizer) {
+        return Ok(());
+    }
+    let kind = match app.kinds.resolve(&key.gvk).await {
+        Ok(kind) => kind,
+        Err(error) => {
+            // Without the kind its copies cannot be named; they stay, and so
+            // does the binding, until the kind is known again.
+            tracing::warn!(object = %key, %error, "the copies of a deleted template wait");
+            app.reconcile.add_after(key.clone(), Lane::CatchUp, std::time::Duration::from_secs(5));
+            return Ok(());
+        }
+    };
+    let mark = binding.reference.to_string();
+    let release = binding.spec.preserve_resources_on_deletion == Some(true);
+    let mut waiting = false;
+    for name in holders(app, key, binding, &mark) {
+        let Some(member) = app.members.get(&name) else {
+            // The Cluster is gone: its copies stay there, and there is no way
+            // to them any more.
+            if app.clusters.get(&name).is_some() {
+                waiting = true;
+            }
+            continue;
+        };
+        waiting |= !is_gone(app, &member, key, &kind, &mark, release);
+    }
+    if waiting {
+        return Ok(());
+    }
+    let rest: Vec<&String> = binding.finalizers.iter().filter(|held| *held != finalizer).collect();
+    let patch = json!({"metadata": {"resourceVersion": binding.resource_version, "finalizers": rest}});
+    let parameters = PatchParams { field_manager: Some("atoll".into()), ..PatchParams::default() };
+    match binding_api(app, &binding.reference).patch(&binding.reference.name, &parameters, &Patch::Merge(patch)).await {
+        Ok(_) => Ok(()),
+        Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
+        Err(error) => Err(Error::hub("releasing the binding", key)(error)),
+    }
+}
+
+/// Clusters that hold, or may hold, a copy: those the binding names, and those
+/// where one was seen.
+fn holders(
+    app: &App,
+    key: &ObjectKey,
+    binding: &Binding,
+    mark: &str,
+) -> std::collections::BTreeSet<atoll_decide::ids::ClusterName> {
+    let seen = app.members.all().into_iter().filter(|member| {
+        member.copies.get(key).is_some_and(|copy| *copy.binding == *mark)
+    });
+    binding.named_clusters().chain(seen.map(|member| member.name.clone())).collect()
+}
+
+/// Whether the member surely holds no copy any more; orders it away otherwise.
+fn is_gone(app: &App, member: &Arc<Member>, key: &ObjectKey, kind: &Arc<KindInfo>, mark: &str, release: bool) -> bool {
+    if app.fleet.is_confirmed_gone(key, &member.name) {
+        return true;
+    }
+    let is_ordered = member.lane.pending(key).is_some_and(|order| !matches!(order.intent, Intent::Apply { .. }));
+    if !is_ordered {
+        let binding = mark.to_owned();
+        let intent = if release { Intent::Release { binding } } else { Intent::Delete { binding } };
+        member.lane.submit(key.clone(), Order { intent, kind: Arc::clone(kind) }, Lane::User);
+    }
+    false
+}

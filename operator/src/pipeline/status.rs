@@ -1,0 +1,196 @@
+//! The driver of statuses: observe → aggregate → write once.
+//!
+//! A new binding's first status waits until all targets have answered, or
+//! 500 ms; later ones come at most once a second. Nothing is written when
+//! nothing changed.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use atoll_crds::work::binding::BindingStatus;
+use atoll_crds::{ClusterResourceBinding, ResourceBinding};
+use atoll_decide::ids::{ClusterName, ObjectKey};
+use atoll_decide::interpret::{self, StatusItem};
+use kube::Api;
+use kube::api::{Patch, PatchParams};
+use kube::core::DynamicObject;
+use serde_json::{Value, json};
+
+use super::aggregate::{self, ScheduleNews};
+use crate::app::App;
+use crate::clock;
+use crate::copy_state::Copies;
+use crate::hub::bindings::{Binding, BindingRef};
+use crate::hub::template_watch::into_value;
+use crate::queue::Lane;
+use crate::telemetry::metrics::labels::HubWriteLabel;
+
+/// A new binding's first status waits at most so long for its targets.
+pub const FIRST_WAIT: Duration = Duration::from_millis(500);
+/// Between two statuses of one binding.
+const AT_MOST_EVERY: Duration = Duration::from_secs(1);
+/// A status that could not be written is tried again after this.
+const TRY_AGAIN: Duration = Duration::from_secs(1);
+
+/// What the status driver remembers of the bindings.
+#[derive(Default)]
+pub struct Statuses {
+    inner: Mutex<HashMap<ObjectKey, Remembered>>,
+}
+
+#[derive(Clone, Default)]
+struct Remembered {
+    news: Option<ScheduleNews>,
+    created_at: Option<atoll_decide::time::Mono>,
+    written_at: Option<atoll_decide::time::Mono>,
+}
+
+impl Statuses {
+    /// Notes how the schedule of a binding went.
+    pub fn note_schedule(&self, key: &ObjectKey, news: ScheduleNews) {
+        self.with(key, |remembered| {
+            remembered.created_at.get_or_insert_with(clock::mono);
+            remembered.news = Some(news);
+        });
+    }
+
+    /// The binding is gone.
+    pub fn forget(&self, key: &ObjectKey) {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+    }
+
+    fn with<T>(&self, key: &ObjectKey, change: impl FnOnce(&mut Remembered) -> T) -> T {
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        change(inner.entry(key.clone()).or_default())
+    }
+}
+
+/// Works until the task is cancelled.
+pub async fn run(app: Arc<App>) {
+    loop {
+        let work = app.status.next().await;
+        if !app.leads() {
+            app.status.add_after(work.key.clone(), Lane::CatchUp, TRY_AGAIN);
+            continue;
+        }
+        if let Err(error) = update(&app, &work.key).await {
+            tracing::debug!(object = %work.key, %error, "status not written");
+            app.status.add_after(work.key.clone(), Lane::CatchUp, TRY_AGAIN);
+        }
+    }
+}
+
+async fn update(app: &App, key: &ObjectKey) -> Result<(), kube::Error> {
+    let Some(binding) = app.bindings.get(key) else {
+        app.statuses.forget(key);
+        return Ok(());
+    };
+    if binding.deleting {
+        return Ok(());
+    }
+    let copies = app.fleet.copies(key);
+    let remembered = app.statuses.with(key, |remembered| remembered.clone());
+    if let Some(wait) = too_early(&binding, &copies, &remembered) {
+        app.status.add_after(key.clone(), Lane::User, wait);
+        return Ok(());
+    }
+    let status = aggregate::build(&binding, remembered.news.as_ref(), &copies, &clock::api_time());
+    if binding.status.as_deref() != Some(&status) {
+        write(app, &binding, status).await?;
+        app.statuses.with(key, |remembered| remembered.written_at = Some(clock::mono()));
+        app.policy_of(&binding).into_iter().for_each(|policy| app.policy_status.add(policy, Lane::User));
+    }
+    update_template(app, key, &binding, &copies).await
+}
+
+fn too_early(binding: &Binding, copies: &Copies, remembered: &Remembered) -> Option<Duration> {
+    let now = clock::mono();
+    if binding.status.is_none() {
+        let answered = |name: &str| copies.get(name).is_some_and(crate::copy_state::CopyState::has_answered);
+        let all = binding.spec.clusters.iter().all(|target| answered(&target.name));
+        let since = remembered.created_at.map_or(FIRST_WAIT, |at| now.since(at));
+        return (!all && since < FIRST_WAIT).then(|| FIRST_WAIT.saturating_sub(since));
+    }
+    let since = remembered.written_at.map(|at| now.since(at))?;
+    (since < AT_MOST_EVERY).then(|| AT_MOST_EVERY.saturating_sub(since))
+}
+
+async fn write(app: &App, binding: &Binding, status: BindingStatus) -> Result<(), kube::Error> {
+    let patch = json!({"status": replaced(binding.status.as_deref(), &status)});
+    let parameters = PatchParams { field_manager: Some("atoll".into()), ..PatchParams::default() };
+    let BindingRef { namespace, name } = &binding.reference;
+    let written = match namespace {
+        Some(namespace) => {
+            let api: Api<ResourceBinding> = Api::namespaced(app.hub.clone(), namespace);
+            api.patch_status(name, &parameters, &Patch::Merge(patch)).await.map(|object| Binding::of(&object))
+        }
+        None => {
+            let api: Api<ClusterResourceBinding> = Api::all(app.hub.clone());
+            api.patch_status(name, &parameters, &Patch::Merge(patch)).await.map(|object| Binding::of(&object))
+        }
+    };
+    match written {
+        Ok(written) => {
+            app.metrics.hub.writes.inc(HubWriteLabel::BindingStatus);
+            app.bindings.put(written);
+            Ok(())
+        }
+        Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
+        Err(error) => {
+            app.metrics.hub.failures.inc(HubWriteLabel::BindingStatus);
+            Err(error)
+        }
+    }
+}
+
+/// A merge patch to `new`: fields of `old` that are gone are named.
+fn replaced(old: Option<&BindingStatus>, new: &BindingStatus) -> Value {
+    let mut patch = serde_json::to_value(new).unwrap_or_default();
+    if let (Some(Value::Object(old)), Value::Object(patch)) =
+        (old.and_then(|old| serde_json::to_value(old).ok()), &mut patch)
+    {
+        for key in old.keys().filter(|key| !patch.contains_key(*key)).cloned().collect::<Vec<_>>() {
+            patch.insert(key, Value::Null);
+        }
+    }
+    patch
+}
+
+/// The template's own status, for the kinds that have one.
+async fn update_template(app: &App, key: &ObjectKey, binding: &Binding, copies: &Copies) -> Result<(), kube::Error> {
+    if !interpret::aggregates(&key.gvk) {
+        return Ok(());
+    }
+    let Some(kind) = app.kinds.known(&key.gvk) else { return Ok(()) };
+    let api: Api<DynamicObject> = match &key.namespace {
+        Some(namespace) => Api::namespaced_with(app.hub.clone(), namespace.as_str(), &kind.resource),
+        None => Api::all_with(app.hub.clone(), &kind.resource),
+    };
+    let Some(template) = api.get_opt(&key.name).await? else { return Ok(()) };
+    let template = into_value(template);
+    let names: Vec<ClusterName> =
+        binding.spec.clusters.iter().map(|target| ClusterName::from(target.name.as_str())).collect();
+    let items: Vec<StatusItem<'_>> = names
+        .iter()
+        .map(|cluster| StatusItem { cluster, status: copies.get(cluster.as_str()).and_then(|copy| copy.status.as_deref()) })
+        .collect();
+    let now = clock::rfc3339();
+    let Some(status) = interpret::aggregate(&key.gvk, &template, &items, &now) else { return Ok(()) };
+    let patch = json!({
+        "metadata": {"resourceVersion": template["metadata"]["resourceVersion"]},
+        "status": status,
+    });
+    let parameters = PatchParams { field_manager: Some("atoll-status".into()), ..PatchParams::default() };
+    match api.patch_status(&key.name, &parameters, &Patch::Merge(patch)).await {
+        Ok(_) => {
+            app.metrics.hub.writes.inc(HubWriteLabel::TemplateStatus);
+            Ok(())
+        }
+        Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
+        Err(error) => {
+            app.metrics.hub.failures.inc(HubWriteLabel::TemplateStatus);
+            Err(error)
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! `atoll run`: connect, elect, watch, work, and stop in order.
+
+use std::collections::{BTreeSet, HashMap};
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use atoll_decide::ids::Gvk;
+use k8s_openapi::api::coordination::v1::Lease;
+use k8s_openapi::api::core::v1::{Namespace, Node};
+use kube::api::ListParams;
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Api, Client, Config, ResourceExt};
+use tokio::sync::{Notify, watch};
+
+use crate::app::{App, Settings};
+use crate::args::Run;
+use crate::events;
+use crate::failover::Watchkeeper;
+use crate::fleet_state::FleetState;
+use crate::hub::kinds::Kinds;
+use crate::hub::{policy_identity, template_watch, watches};
+
+use crate::lease::{KubeStore, LeaderElector, Timing, unique_identity};
+use crate::members::registry;
+use crate::pipeline::{self, policy_status, status};
+use crate::queue::Queue;
+use crate::serve;
+use crate::tasks::{OnExit, Tasks};
+use crate::telemetry::{self, Metrics, Readiness};
+
+/// How long the parts get to stop.
+const STOP_WITHIN: Duration = Duration::from_secs(10);
+/// Bindings whose statuses are written side by side.
+const STATUS_WORKERS: usize = 16;
+
+/// Runs until a signal, or until a task that the process needs has ended.
+pub async fn run(settings: Run) -> Result<()> {
+    let hub = connect(settings.kubeconfig.as_deref(), settings.context.as_deref()).await?;
+    let hub_uid = fetch_hub_uid(&hub).await?;
+    if false {
+        
+    }
+    ensure_namespace(&hub, &settings.lease_namespace).await?;
+    let tasks = Tasks::root();
+    // Elected apart from the rest: the Lease is handed over last.
+    let election = tasks.sibling();
+    let store = KubeStore::new(Api::<Lease>::namespaced(hub.clone(), &settings.lease_namespace), &settings.lease_name);
+    let host = std::env::var("HOSTNAME").unwrap_or_else(|_| "atoll".into());
+    let elector = LeaderElector::new(store, unique_identity(&host), Timing::default());
+    let metrics = Arc::new(Metrics::default());
+    let (events, event_writer) = events::events(hub.clone(), Arc::clone(&metrics));
+    let app = Arc::new(App {
+        kinds: Kinds::new(hub.clone()),
+        hub,
+        hub_uid: hub_uid.into(),
+        settings: Settings {
+            unconfirmed_after: settings.failover_unconfirmed_after,
+            failover_after: settings.failover_after,
+            fast: settings.health_profile == "fast",
+        },
+        templates: Default::default(),
+        policies: Default::default(),
+        overrides: Default::default(),
+        bindings: Default::default(),
+        clusters: Default::default(),
+        namespaces: Default::default(),
+        synced: Default::default(),
+        fleet: FleetState::default(),
+        members: Default::default(),
+        reconcile: Queue::default(),
+        status: Queue::default(),
+        policy_status: Queue::default(),
+        policy_identity: Queue::default(),
+        statuses: Default::default(),
+        retries: Default::default(),
+        judge: Notify::new(),
+        wanted_kinds: watch::Sender::new(BTreeSet::new()),
+        refused_kinds: watch::Sender::new(Arc::new(BTreeSet::new())),
+        leadership: elector.subscribe(),
+        write_guard: elector.guard(),
+        events,
+        metrics,
+        delivered: Default::default(),
+        told: Mutex::new(HashMap::new()),
+    });
+    refuse_kinds_the_hub_runs(&app).await?;
+    let address = serve::start(&app, &tasks, &settings, readiness(&app)).await?;
+    tracing::info!(%address, hub = %app.hub_uid, "atoll is running");
+    let cancel = election.cancelled();
+    election.spawn("leader election", OnExit::EndProcess, elector.run(cancel));
+    start(&app, &tasks, event_writer);
+    wait_for_the_end(&tasks).await;
+    tracing::info!("stopping");
+    tasks.stop(STOP_WITHIN).await;
+    election.stop(STOP_WITHIN).await;
+    Ok(())
+}
+
+fn start(app: &Arc<App>, tasks: &Tasks, event_writer: events::Writer) {
+    tasks.spawn("events", OnExit::EndProcess, event_writer.run());
+    watches::start(app, tasks);
+    let wanted = app.wanted_kinds.subscribe();
+    tasks.spawn("template watches", OnExit::EndProcess, template_watch::run(Arc::clone(app), tasks.child(), wanted));
+    tasks.spawn("members", OnExit::EndProcess, registry::run(Arc::clone(app), tasks.clone()));
+    let watchkeeper = Watchkeeper::new(Arc::clone(app), app.settings.timing());
+    tasks.spawn("verdicts", OnExit::EndProcess, watchkeeper.run());
+    for _ in 0..pipeline::WORKERS {
+        tasks.spawn("pipeline", OnExit::EndProcess, pipeline::run(Arc::clone(app)));
+    }
+    for _ in 0..STATUS_WORKERS {
+        tasks.spawn("status", OnExit::EndProcess, status::run(Arc::clone(app)));
+    }
+    tasks.spawn("policy status", OnExit::EndProcess, policy_status::run(Arc::clone(app)));
+    tasks.spawn("policy identity", OnExit::EndProcess, policy_identity::run(Arc::clone(app)));
+}
+
+async fn connect(kubeconfig: Option<&Path>, context: Option<&str>) -> Result<Client> {
+    let mut config = match kubeconfig {
+        Some(path) => {
+            let file = Kubeconfig::read_from(path).with_context(|| format!("reading {}", path.display()))?;
+            let options = KubeConfigOptions { context: context.map(str::to_owned), ..KubeConfigOptions::default() };
+            Config::from_custom_kubeconfig(file, &options).await.with_context(|| format!("using {}", path.display()))?
+        }
+        None => Config::incluster().context("no --kubeconfig is given, and this is no pod of a cluster")?,
+    };
+    config.disable_compression = true;
+    Ok(Client::try_from(config)?)
+}
+
+/// The hub's identity. Without it nothing may be marked or deleted.
+async fn fetch_hub_uid(hub: &Client) -> Result<String> {
+    let namespaces: Api<Namespace> = Api::all(hub.clone());
+    let system = namespaces.get("kube-system").await.context("reading the namespace kube-system of the hub")?;
+    system.uid().context("the namespace kube-system of the hub has no uid")
+}
+
+async fn ensure_namespace(hub: &Client, name: &str) -> Result<()> {
+    let namespaces: Api<Namespace> = Api::all(hub.clone());
+    if namespaces.get_opt(name).await.with_context(|| format!("reading namespace {name}"))?.is_some() {
+        return Ok(());
+    }
+    let namespace = Namespace {
+        metadata: kube::api::ObjectMeta { name: Some(name.to_owned()), ..Default::default() },
+        ..Namespace::default()
+    };
+    match namespaces.create(&kube::api::PostParams::default(), &namespace).await {
+        Ok(_) => Ok(()),
+        Err(kube::Error::Api(status)) if status.code == 409 => Ok(()),
+        Err(error) => Err(error).with_context(|| format!("creating namespace {name}")),
+    }
+}
+
+/// A hub with nodes runs what is put on it: workload kinds are no templates
+/// there (architecture section 3). What cannot be asked is taken for running.
+async fn refuse_kinds_the_hub_runs(app: &App) -> Result<()> {
+    let nodes: Api<Node> = Api::all(app.hub.clone());
+    let found = nodes.list(&ListParams::default().limit(1)).await.context("looking for nodes on the hub")?;
+    if found.items.is_empty() {
+        return Ok(());
+    }
+    const RUN_BY_A_CLUSTER: [(&str, &str); 9] = [
+        ("v1", "Pod"),
+        ("apps/v1", "ReplicaSet"),
+        ("apps/v1", "Deployment"),
+        ("apps/v1", "StatefulSet"),
+        ("apps/v1", "DaemonSet"),
+        ("batch/v1", "Job"),
+        ("batch/v1", "CronJob"),
+        ("v1", "PersistentVolumeClaim"),
+        ("autoscaling/v2", "HorizontalPodAutoscaler"),
+    ];
+    let kinds = RUN_BY_A_CLUSTER.map(|(version, kind)| Gvk::from_api_version(version, kind));
+    tracing::warn!("the hub has nodes and would run workloads itself: workload kinds are not propagated from it");
+    app.refused_kinds.send_replace(Arc::new(BTreeSet::from(kinds)));
+    Ok(())
+}
+
+fn readiness(app: &Arc<App>) -> Readiness {
+    let readiness = Readiness::default();
+    let shared = Arc::clone(app);
+    readiness.add("hub lists", move || {
+        if shared.synced.is_complete() { Ok(()) } else { Err("the hub's objects are not all listed yet".into()) }
+    });
+    readiness
+}
+
+async fn wait_for_the_end(tasks: &Tasks) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let cancelled = tasks.cancelled();
+    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
+        cancelled.cancelled().await;
+        return;
+    };
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+        () = cancelled.cancelled() => {}
+    }
+}
+
+/// Sets up logs and the panic hook.
+pub fn init(settings: &Run) -> Result<()> {
+    telemetry::logs::init(settings.log_format)?;
+    telemetry::panics::install();
+    Ok(())
+}

@@ -1,0 +1,278 @@
+//! The values a label can have.
+
+use std::fmt::{self, Debug, Write as _};
+use std::hash::Hash;
+
+use atoll_decide::cluster::Grade;
+use atoll_decide::ids::ClusterName;
+use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
+
+/// A label whose values are all known.
+pub trait ClosedLabel: Copy + Eq + Hash + Debug + Send + Sync + EncodeLabelValue + 'static {
+    /// The label's name.
+    const KEY: &'static str;
+    /// Every value.
+    const ALL: &'static [Self];
+}
+
+macro_rules! label {
+    ($(#[$doc:meta])* $name:ident($key:literal) { $($(#[$variant_doc:meta])* $variant:ident = $text:literal,)+ }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum $name { $($(#[$variant_doc])* $variant,)+ }
+
+        impl ClosedLabel for $name {
+            const KEY: &'static str = $key;
+            const ALL: &'static [Self] = &[$(Self::$variant,)+];
+        }
+
+        impl EncodeLabelValue for $name {
+            fn encode(&self, encoder: &mut LabelValueEncoder) -> Result<(), fmt::Error> {
+                encoder.write_str(match self { $(Self::$variant => $text,)+ })
+            }
+        }
+    };
+}
+
+label!(
+    /// A step of the pipeline (architecture section 2), and the two that
+    /// prepare members.
+    StageLabel("stage") {
+        /// template x policies
+        Match = "match",
+        /// binding x fleet
+        Schedule = "schedule",
+        /// template x overrides x cluster
+        Render = "render",
+        /// onto the member
+        Apply = "apply",
+        /// from the member
+        Observe = "observe",
+        /// onto binding and template
+        Aggregate = "aggregate",
+        /// namespaces kept in step
+        Namespace = "namespace",
+        /// joining, leaving and status of a cluster
+        Cluster = "cluster",
+    }
+);
+label!(
+    /// How a step ended.
+    OutcomeLabel("outcome") {
+        /// It changed something.
+        Changed = "changed",
+        /// All was as it should be.
+        Unchanged = "unchanged",
+        /// It waits for something else.
+        Waiting = "waiting",
+        /// It failed and is tried again.
+        Failed = "failed",
+    }
+);
+label!(
+    /// What was written on the hub.
+    HubWriteLabel("kind") {
+        /// The claim on a template.
+        Claim = "claim",
+        /// A new binding.
+        BindingCreate = "binding_create",
+        /// A binding's spec or metadata.
+        BindingUpdate = "binding_update",
+        /// A binding's status.
+        BindingStatus = "binding_status",
+        /// A template's status.
+        TemplateStatus = "template_status",
+        /// A policy's status.
+        PolicyStatus = "policy_status",
+        /// A Cluster: status, taints, marks.
+        ClusterStatus = "cluster_status",
+        /// An Event.
+        Event = "event",
+        /// Anything else.
+        Other = "other",
+    }
+);
+label!(
+    /// How an apply on a member ended.
+    ApplyLabel("outcome") {
+        /// Something was written.
+        Applied = "applied",
+        /// The copy was right already.
+        Unchanged = "unchanged",
+        /// No answer.
+        Silent = "silent",
+        /// The member asks to come back later.
+        Busy = "busy",
+        /// Credentials or role do not allow it.
+        Denied = "denied",
+        /// The member lacks the kind or the namespace, or is removing it.
+        Missing = "missing",
+        /// The member refuses the object.
+        Rejected = "rejected",
+        /// Something that is not ours stands there.
+        Foreign = "foreign",
+        /// The object changed between look and write.
+        Raced = "raced",
+    }
+);
+label!(
+    /// How a delete on a member ended.
+    DeleteLabel("outcome") {
+        /// The copy is gone.
+        Deleted = "deleted",
+        /// The copy stays and is no longer marked as ours.
+        Released = "released",
+        /// Held back by the delete budget or the hub's identity (promise I7).
+        Paused = "paused",
+        /// It failed and is tried again.
+        Failed = "failed",
+    }
+);
+label!(
+    /// What had drifted.
+    DriftLabel("kind") {
+        /// A field of ours had another value.
+        FieldEdited = "field_edited",
+        /// The object was gone.
+        ObjectDeleted = "object_deleted",
+        /// Our marks were gone.
+        LabelStripped = "label_stripped",
+        /// A field of ours had another manager.
+        ForeignManager = "foreign_manager",
+    }
+);
+label!(
+    /// State of a member's breaker.
+    BreakerLabel("state") {
+        /// Requests flow.
+        Closed = "closed",
+        /// None does.
+        Open = "open",
+        /// One tries.
+        HalfOpen = "half_open",
+    }
+);
+label!(
+    /// A plane of a member.
+    PlaneLabel("plane") {
+        /// Its API server.
+        Api = "api",
+        /// Its nodes and targets.
+        Data = "data",
+    }
+);
+label!(
+    /// What a probe met.
+    ProbeLabel("outcome") {
+        /// The right answer.
+        Good = "good",
+        /// Another answer.
+        Bad = "bad",
+        /// None.
+        Silence = "silence",
+    }
+);
+label!(
+    /// A grade, as in [`Grade`].
+    GradeLabel("grade") {
+        /// See [`Grade::Healthy`].
+        Healthy = "healthy",
+        /// See [`Grade::Degraded`].
+        Degraded = "degraded",
+        /// See [`Grade::Recovering`].
+        Recovering = "recovering",
+        /// See [`Grade::Unknown`].
+        Unknown = "unknown",
+        /// See [`Grade::Suspect`].
+        Suspect = "suspect",
+        /// See [`Grade::IsolatedApi`].
+        IsolatedApi = "isolated_api",
+        /// See [`Grade::IsolatedData`].
+        IsolatedData = "isolated_data",
+        /// See [`Grade::IsolatedFull`].
+        IsolatedFull = "isolated_full",
+    }
+);
+label!(
+    /// How far a move has come (architecture section 7).
+    MoveLabel("stage") {
+        /// Decided and recorded.
+        Planned = "planned",
+        /// The replacement is healthy.
+        Replaced = "replaced",
+        /// The old copy is removed.
+        Finished = "finished",
+        /// Called off; the old copy stays.
+        Cancelled = "cancelled",
+        /// No cluster can take it; the last good placement stays.
+        NoPlace = "no_place",
+    }
+);
+label!(
+    /// A promise of architecture section 1.
+    InvariantLabel("invariant") {
+        /// The last good copy is never removed.
+        I1 = "I1",
+        /// Unknown is never absent.
+        I2 = "I2",
+        /// One sick member costs only itself.
+        I3 = "I3",
+        /// A decision is written before it is acted on, once.
+        I4 = "I4",
+        /// A restart costs reads, not writes.
+        I5 = "I5",
+        /// Reversible acts early, costly acts late.
+        I6 = "I6",
+        /// Deletes are budgeted.
+        I7 = "I7",
+        /// Every decision explains itself.
+        I8 = "I8",
+        /// One writer per fact.
+        I9 = "I9",
+    }
+);
+
+impl From<Grade> for GradeLabel {
+    fn from(grade: Grade) -> Self {
+        match grade {
+            Grade::Healthy => Self::Healthy,
+            Grade::Degraded => Self::Degraded,
+            Grade::Recovering => Self::Recovering,
+            Grade::Unknown => Self::Unknown,
+            Grade::Suspect => Self::Suspect,
+            Grade::IsolatedApi => Self::IsolatedApi,
+            Grade::IsolatedData => Self::IsolatedData,
+            Grade::IsolatedFull => Self::IsolatedFull,
+        }
+    }
+}
+
+/// A member's name as a label value.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ClusterLabel(pub ClusterName);
+
+impl EncodeLabelValue for ClusterLabel {
+    fn encode(&self, encoder: &mut LabelValueEncoder) -> Result<(), fmt::Error> {
+        encoder.write_str(self.0.as_str())
+    }
+}
+
+/// Labels of a pipeline step.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct StageOutcome {
+    /// Which step.
+    pub stage: StageLabel,
+    /// How it ended.
+    pub outcome: OutcomeLabel,
+}
+
+/// Labels of a probe.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct ClusterProbe {
+    /// Which member.
+    pub cluster: ClusterLabel,
+    /// Which plane.
+    pub plane: PlaneLabel,
+    /// What it met.
+    pub outcome: ProbeLabel,
+}
