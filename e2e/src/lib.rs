@@ -1,1 +1,8 @@
-//! Fleet.
+//! The local fleet of real control planes, and what is tested, shown and measured on it.
+//!
+//! [`fleet`] is what others use; it stands on [`net`] (namespaces and faults) and [`kubelet`] (nodes that run nothing).
+//! Nothing here knows the operator from inside: it is a process like any other.
+
+pub mod fleet;
+pub mod kubelet;
+pub mod net;

@@ -1,0 +1,103 @@
+//! What every test on a fleet starts from: the fleet they share, the runtime, and the wait for what must become true.
+
+use std::future::Future;
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use atoll_e2e::fleet::{Fleet, control_plane};
+use atoll_e2e::net::enter_user_namespace;
+use libtest_mimic::{Failed, Trial};
+use tokio::runtime::Runtime;
+use tokio::sync::{Mutex, RwLock, RwLockMappedWriteGuard, RwLockReadGuard, RwLockWriteGuard};
+use tokio::time::{Instant, sleep};
+
+/// A whole test run shares the machine with builds; what takes longer than this does not happen.
+const PATIENCE: Duration = Duration::from_mins(1);
+const POLL: Duration = Duration::from_millis(50);
+
+static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().expect("threads can be started"));
+static FLEET: RwLock<Option<Fleet>> = RwLock::const_new(None);
+/// Held while the shared fleet starts, so that it starts once.
+static STARTING: Mutex<()> = Mutex::const_new(());
+
+/// Gives this process the rights to make networks. Must come before its first thread.
+pub fn prepare() {
+    if !nix::unistd::geteuid().is_root()
+        && let Err(error) = enter_user_namespace()
+    {
+        eprintln!("no user namespace, tests on fleets will fail: {error:#}");
+    }
+}
+
+/// Ends the shared fleet.
+pub fn finish() {
+    RUNTIME.block_on(async {
+        if let Some(fleet) = FLEET.write().await.take() {
+            fleet.shutdown().await.expect("the shared fleet ends");
+        }
+    });
+}
+
+/// A test named by a sentence. Without Go it is skipped by name, in CI it fails.
+pub fn trial<F>(name: &'static str, behaviour: fn() -> F) -> Trial
+where
+    F: Future<Output = Result<()>> + 'static,
+{
+    Trial::test(name, move || {
+        if !control_plane::is_available() && std::env::var_os("CI").is_none_or(|ci| ci != "true") {
+            println!("skipped: {name}: Go is not installed");
+            return Ok(());
+        }
+        RUNTIME.block_on(behaviour()).map_err(|error| Failed::from(format!("{error:#}")))
+    })
+}
+
+/// The fleet that tests share: members m1, m2, m3, with faults. Keep to namespaces of your own in it.
+pub async fn shared() -> Result<RwLockReadGuard<'static, Fleet>> {
+    start_shared().await?;
+    RwLockReadGuard::try_map(FLEET.read().await, Option::as_ref).ok().context("the shared fleet has ended")
+}
+
+/// The same fleet with nobody else in it, for tests that spoil it; they mend it before they return.
+pub async fn exclusive() -> Result<RwLockMappedWriteGuard<'static, Fleet>> {
+    start_shared().await?;
+    RwLockWriteGuard::try_map(FLEET.write().await, Option::as_mut).ok().context("the shared fleet has ended")
+}
+
+async fn start_shared() -> Result<()> {
+    let _starting = STARTING.lock().await;
+    if FLEET.read().await.is_none() {
+        let fleet = Fleet::builder().members(["m1", "m2", "m3"]).start().await?;
+        *FLEET.write().await = Some(fleet);
+    }
+    Ok(())
+}
+
+/// Waits until `attempt` succeeds; fails with its last words when it never does.
+pub async fn eventually<T, F>(what: &str, attempt: impl Fn() -> F) -> Result<T>
+where
+    F: Future<Output = Result<T>>,
+{
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match attempt().await {
+            Ok(value) => return Ok(value),
+            Err(error) if Instant::now() >= deadline => {
+                return Err(error.context(format!("{what}: not within {PATIENCE:?}")));
+            }
+            Err(_) => sleep(POLL).await,
+        }
+    }
+}
+
+/// [`eventually`] for what is plainly true or false.
+pub async fn eventually_true(what: &str, condition: impl Fn() -> bool) -> Result<()> {
+    eventually(what, || async {
+        if condition() {
+            return Ok(());
+        }
+        bail!("it is not so yet")
+    })
+    .await
+}
