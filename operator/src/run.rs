@@ -89,7 +89,7 @@ pub async fn run(settings: Run) -> Result<()> {
     let address = serve::start(&app, &tasks, &settings, readiness(&app)).await?;
     tracing::info!(%address, hub = %app.hub_uid, "atoll is running");
     let cancel = election.cancelled();
-    election.spawn("leader election", OnExit::EndProcess, elector.run(cancel));
+    election.spawn_to_its_end("leader election", OnExit::EndProcess, elector.run(cancel));
     start(&app, &tasks, event_writer);
     wait_for_the_end(&tasks).await;
     tracing::info!("stopping");

@@ -22,7 +22,7 @@ pub async fn start(app: &Arc<App>, tasks: &Tasks, settings: &Run, readiness: Rea
     app.metrics.register(&mut registry, sources(app));
     let server = Server::bind(settings.listen, Content { registry, readiness, vars: vars(app) }).await?;
     let address = server.address();
-    tasks.spawn("health and metrics", OnExit::EndProcess, server.run(tasks.cancelled()));
+    tasks.spawn_to_its_end("health and metrics", OnExit::EndProcess, server.run(tasks.cancelled()));
     Ok(address)
 }
 

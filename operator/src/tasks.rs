@@ -54,18 +54,25 @@ impl Tasks {
     where
         F: Future<Output = ()> + Send + 'static,
     {
+        let cancel = self.cancel.clone();
+        self.spawn_to_its_end(name, on_exit, async move {
+            tokio::select! {
+                () = cancel.cancelled() => {}
+                () = future => {}
+            }
+        });
+    }
+
+    /// Runs `future` to its own end: it holds the group's token and still has
+    /// something to do when that is cancelled.
+    pub fn spawn_to_its_end<F>(&self, name: impl Into<Cow<'static, str>>, on_exit: OnExit, future: F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
         let name = name.into();
         let cancel = self.cancel.clone();
         let process = self.process.clone();
-        let work = self.tracker.spawn({
-            let cancel = cancel.clone();
-            async move {
-                tokio::select! {
-                    () = cancel.cancelled() => {}
-                    () = future => {}
-                }
-            }
-        });
+        let work = self.tracker.spawn(future);
         self.tracker.spawn(async move {
             let panicked = work.await.is_err_and(|error| error.is_panic());
             if panicked {

@@ -1,21 +1,28 @@
 //! How fleets begin and end: whatever ends one, nothing of it is left.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::c_uint;
 use std::fs;
 use std::net::Ipv4Addr;
+use std::os::unix::fs::chown;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
 use anyhow::{Context, Result, ensure};
-use atoll_e2e::fleet::{Fleet, FleetDescription, Layout};
+use atoll_e2e::fleet::{Fleet, FleetDescription, Layout, Progress, control_plane};
 use k8s_openapi::api::core::v1::Node;
 use kube::Api;
 use libtest_mimic::Trial;
 use nix::ifaddrs::getifaddrs;
+use nix::net::if_::if_nametoindex;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::harness::{eventually, eventually_true, trial};
+
+/// The user nobody, which owns nothing.
+const NOBODY: u32 = 65_534;
 
 pub fn trials() -> Vec<Trial> {
     vec![
@@ -24,6 +31,7 @@ pub fn trials() -> Vec<Trial> {
         trial("an_owner_that_is_killed_leaves_nothing_of_its_fleet", owner_killed),
         trial("a_supervisor_that_is_killed_leaves_no_process_and_its_folder_is_used_again", supervisor_killed),
         trial("a_folder_holds_one_fleet_at_a_time", one_per_folder),
+        trial("without_root_a_fleet_is_entered_by_exec_and_leaves_nothing", without_root),
         trial("wrong_arguments_get_an_answer_that_helps", wrong_arguments),
         trial("a_folder_without_a_fleet_is_said_to_have_none", no_fleet),
     ]
@@ -33,7 +41,7 @@ async fn starts_and_stops() -> Result<()> {
     let fleet = Fleet::builder().start().await?;
     let remains = Remains::of(fleet.description())?;
     ensure!(remains.processes().len() >= 9, "guard, supervisor, hub and member: {:?}", remains.processes());
-    ensure!(remains.interfaces()? > 0 && remains.namespace_is_used());
+    ensure!(!remains.interfaces.is_empty() && !remains.interfaces_are_gone() && remains.namespace_is_used());
     let member: Api<Node> = Api::all(fleet.member_client("m1").await?);
     ensure!(member.get("m1-control-plane").await?.status.is_some());
     let hub: Api<Node> = Api::all(fleet.hub_client().await?);
@@ -106,6 +114,44 @@ async fn one_per_folder() -> Result<()> {
     Ok(())
 }
 
+/// As root: runs the program as nobody. A run that began without root shows the same by all other tests.
+async fn without_root() -> Result<()> {
+    if fs::read_to_string("/proc/self/uid_map")?.split_whitespace().nth(2) == Some("1") {
+        return Ok(());
+    }
+    let folder = tempfile::tempdir()?;
+    chown(folder.path(), Some(NOBODY), Some(NOBODY))?;
+    // The folders of the build and of its cache may be closed to others.
+    let program = folder.path().join("fleet");
+    fs::copy(env!("CARGO_BIN_EXE_fleet"), &program)?;
+    let built = control_plane::ensure_built(Progress::Silent)?;
+    let cached = folder.path().join("control-plane").join(built.parent().and_then(Path::file_name).context("a key")?);
+    fs::create_dir_all(&cached)?;
+    fs::copy(&built, cached.join("control-plane"))?;
+    let dir = folder.path().join("fleet-of-nobody");
+    let as_nobody = |arguments: &[&str], rest: &[&str]| {
+        let mut command = Command::new(&program);
+        command.args(arguments).arg("--dir").arg(&dir).args(rest).env_remove("ATOLL_FLEET_DIR");
+        command.env("ATOLL_CACHE", folder.path()).env("HOME", folder.path()).current_dir("/");
+        let output = run(command.uid(NOBODY).gid(NOBODY))?;
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        ensure!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        Ok(said)
+    };
+    as_nobody(&["up", "--members", "1", "--no-faults"], &[])?;
+    let mut remains = Remains::of(&FleetDescription::fetch(&Layout::new(&dir)?)?)?;
+    // Its addresses belong to a network of its own; here they may be another fleet's.
+    remains.interfaces.clear();
+    let nodes = as_nobody(&["kubectl", "--cluster", "m1"], &["--", "get", "nodes", "--output", "name"]);
+    let hub = as_nobody(&["exec"], &["--", "cat", "/proc/net/fib_trie"]);
+    let member = as_nobody(&["exec", "--member", "m1"], &["--", "readlink", "/proc/self/ns/net"]);
+    as_nobody(&["down"], &[])?;
+    ensure!(nodes?.trim() == "node/m1-control-plane");
+    ensure!(hub?.contains(&remains.hub.to_string()), "the hub's address is one of the network that was entered");
+    ensure!(member?.trim() == remains.namespace);
+    remains.wait_until_gone().await
+}
+
 async fn wrong_arguments() -> Result<()> {
     for (arguments, expected) in [
         (&["up", "--dir", "/nonexistent/x", "--members", "0"][..], "0 is not in 1..=50"),
@@ -163,6 +209,8 @@ impl Drop for KillOnDrop {
 struct Remains {
     folder: PathBuf,
     hub: Ipv4Addr,
+    /// Names with their numbers: the next fleet may get the same names and addresses, numbers come once.
+    interfaces: BTreeMap<String, c_uint>,
     namespace: String,
 }
 
@@ -172,12 +220,13 @@ impl Remains {
         let address = fleet.hub.server.trim_start_matches("https://").split(':').next().context("an address")?;
         let namespace = fleet.members.first().and_then(|member| member.member.as_ref());
         let namespace = namespace.context("the fleet has a member")?.network_namespace.clone();
-        Ok(Self { folder, hub: address.parse()?, namespace })
+        let hub = address.parse()?;
+        Ok(Self { folder, hub, interfaces: find_interfaces(hub)?, namespace })
     }
 
     async fn wait_until_gone(&self) -> Result<()> {
         eventually_true("every process has ended", || self.processes().is_empty()).await?;
-        eventually_true("every interface is gone", || self.interfaces().is_ok_and(|count| count == 0)).await?;
+        eventually_true("every interface is gone", || self.interfaces_are_gone()).await?;
         eventually_true("the namespace is gone", || !self.namespace_is_used()).await?;
         eventually_true("the folder is gone", || !self.folder.exists()).await
     }
@@ -195,9 +244,8 @@ impl Remains {
             .collect()
     }
 
-    fn interfaces(&self) -> Result<usize> {
-        let of_fleet = |address: Option<Ipv4Addr>| address == Some(self.hub);
-        Ok(getifaddrs()?.filter(|found| of_fleet(found.address.and_then(|a| Some(a.as_sockaddr_in()?.ip())))).count())
+    fn interfaces_are_gone(&self) -> bool {
+        self.interfaces.iter().all(|(name, index)| if_nametoindex(name.as_str()) != Ok(*index))
     }
 
     fn namespace_is_used(&self) -> bool {
@@ -206,6 +254,18 @@ impl Remains {
         };
         list(Path::new("/proc")).iter().flat_map(|process| list(&process.join("task"))).any(|task| lives_there(&task))
     }
+}
+
+/// The interfaces of this process' network that have the address.
+fn find_interfaces(address: Ipv4Addr) -> Result<BTreeMap<String, c_uint>> {
+    let mut interfaces = BTreeMap::new();
+    for found in getifaddrs()? {
+        if found.address.and_then(|own| Some(own.as_sockaddr_in()?.ip())) == Some(address) {
+            let index = if_nametoindex(found.interface_name.as_str())?;
+            interfaces.insert(found.interface_name, index);
+        }
+    }
+    Ok(interfaces)
 }
 
 /// What can be listed of a folder that changes meanwhile.

@@ -1,6 +1,6 @@
 //! Kinds of the hub: from group, version and kind to how they are reached.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use atoll_decide::ids::Gvk;
@@ -31,12 +31,14 @@ pub enum Error {
 pub struct Kinds {
     client: Client,
     known: Mutex<HashMap<Gvk, Arc<KindInfo>>>,
+    /// Kinds that the hub has said it does not serve.
+    missing: Mutex<HashSet<Gvk>>,
 }
 
 impl Kinds {
     /// With the hub's client.
     pub fn new(client: Client) -> Self {
-        Self { client, known: Mutex::default() }
+        Self { client, known: Mutex::default(), missing: Mutex::default() }
     }
 
     /// What is known without asking.
@@ -44,11 +46,27 @@ impl Kinds {
         self.known.lock().unwrap_or_else(PoisonError::into_inner).get(gvk).cloned()
     }
 
+    /// Whether the hub has said, when last asked, that it does not serve it.
+    pub fn is_missing(&self, gvk: &Gvk) -> bool {
+        self.missing.lock().unwrap_or_else(PoisonError::into_inner).contains(gvk)
+    }
+
     /// Asks the hub's discovery, once per kind.
     pub async fn resolve(&self, gvk: &Gvk) -> Result<Arc<KindInfo>, Error> {
         if let Some(known) = self.known(gvk) {
             return Ok(known);
         }
+        let asked = self.fetch(gvk).await;
+        let mut missing = self.missing.lock().unwrap_or_else(PoisonError::into_inner);
+        match &asked {
+            Ok(_) => missing.remove(gvk),
+            Err(Error::NotServed(_)) => missing.insert(gvk.clone()),
+            Err(Error::Unknown { .. }) => false,
+        };
+        asked
+    }
+
+    async fn fetch(&self, gvk: &Gvk) -> Result<Arc<KindInfo>, Error> {
         let list = self.fetch_resources(gvk).await?;
         let Some(resource) = list.resources.iter().find(|resource| *resource.kind == *gvk.kind && !resource.name.contains('/'))
         else {
@@ -63,11 +81,6 @@ impl Kinds {
         });
         self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(gvk.clone(), Arc::clone(&info));
         Ok(info)
-    }
-
-    /// Forgets a kind whose watch found it gone.
-    pub fn forget(&self, gvk: &Gvk) {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).remove(gvk);
     }
 
     async fn fetch_resources(&self, gvk: &Gvk) -> Result<APIResourceList, Error> {

@@ -27,6 +27,7 @@ const ASK_AGAIN: Duration = Duration::from_secs(5);
 /// Keeps exactly the wanted kinds watched.
 pub async fn run(app: Arc<App>, tasks: Tasks, mut wanted: watch::Receiver<BTreeSet<Gvk>>) {
     app.synced.wait().await;
+    app.update_watched_kinds();
     let mut running: HashMap<Gvk, Tasks> = HashMap::new();
     loop {
         let kinds = wanted.borrow_and_update().clone();
@@ -62,7 +63,10 @@ pub fn wanted(app: &App) -> BTreeSet<Gvk> {
 async fn watch_kind(app: Arc<App>, gvk: Gvk) {
     let kind = loop {
         match app.kinds.resolve(&gvk).await {
-            Ok(kind) => break kind,
+            Ok(kind) => {
+                app.policy_status_of_kind(&gvk);
+                break kind;
+            }
             Err(error) => {
                 tracing::debug!(%gvk, %error, "kind not available");
                 app.policy_status_of_kind(&gvk);

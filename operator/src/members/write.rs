@@ -115,7 +115,7 @@ impl Address<'_> {
         let request = self.request().get(self.name(), &parameters).map_err(|error| unbuildable(&error))?;
         match tokio::time::timeout(DEADLINE, self.client.request::<Value>(request)).await {
             Ok(Ok(object)) => Ok(Some(object)),
-            Ok(Err(kube::Error::Api(status))) if status.code == 404 && names_an_object(&status) => Ok(None),
+            Ok(Err(kube::Error::Api(status))) if status.code == 404 && self.is_about_us(&status) => Ok(None),
             Ok(Err(error)) => Err(Failure::of(&error)),
             Err(_) => Err(Failure::Silent(format!("nothing within {DEADLINE:?}"))),
         }
@@ -153,14 +153,18 @@ impl Address<'_> {
         Request::new(DynamicObject::url_path(&self.kind.resource, namespace))
     }
 
+    /// A 404 about this object names it. One about an unknown path names
+    /// nothing, and one about a missing namespace names that.
+    fn is_about_us(&self, status: &kube::core::Status) -> bool {
+        let about = |details: &kube::core::response::StatusDetails| {
+            details.name == *self.key.name && details.kind == self.kind.resource.plural
+        };
+        status.details.as_ref().is_some_and(about)
+    }
+
     fn name(&self) -> &str {
         &self.key.name
     }
-}
-
-/// A 404 about one object names it; a 404 about an unknown path does not.
-fn names_an_object(status: &kube::core::Status) -> bool {
-    status.details.as_ref().is_some_and(|details| !details.name.is_empty() && details.kind != "namespaces")
 }
 
 fn has_other_managers(live: &Value) -> bool {

@@ -3,6 +3,7 @@
 use atoll_crds::condition::binding::{FullyApplied, Scheduled};
 use atoll_crds::condition::{ConditionValue, set_condition};
 use atoll_crds::work::binding::{AggregatedStatusItem, BindingStatus, ResourceHealth};
+use atoll_crds::work::binding_status::placed_on;
 use atoll_decide::binding::Outcome;
 use atoll_decide::ids::ClusterName;
 use atoll_decide::interpret::Health;
@@ -28,6 +29,7 @@ pub fn build(binding: &Binding, news: Option<&ScheduleNews>, copies: &Copies, no
     put_applied(&mut status, binding, now);
     let healthy = status.aggregated_status.iter().filter(|item| item.health == Some(ResourceHealth::Healthy)).count();
     status.healthy = Some(format!("{healthy}/{}", binding.spec.clusters.len()));
+    status.placed_on = Some(placed_on(&binding.spec.clusters)).filter(|text| !text.is_empty());
     status.reason = reason(&status);
     status
 }

@@ -141,7 +141,7 @@ fn judge(app: &App, known: &Known, held: usize, bindings: &[Arc<Binding>]) -> (R
         );
         return (Ready::HubRunsWorkloads, message);
     }
-    if let Some(kind) = selected.clone().find(|kind| app.kinds.known(kind).is_none()) {
+    if let Some(kind) = selected.clone().find(|kind| app.kinds.is_missing(kind)) {
         return (Ready::KindNotInstalled, format!("the hub does not serve {kind} yet; install its CRD there"));
     }
     if let Some(missing) = app.missing_override(policy) {
