@@ -2,7 +2,7 @@
 //!
 //! Enters: what the derive makes of a type. Leaves: a structural schema that
 //! takes what Karmada's schema takes, with the validation rules of
-//! [`rules`] in it.
+//! `rules` in it.
 
 mod columns;
 mod place;

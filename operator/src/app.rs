@@ -216,9 +216,20 @@ impl App {
             let source = source(member, &verdict, marks::is_marked_isolated(&cluster));
             Some(Standing { verdict, taints_seen, source })
         });
+        let was_lost = self.is_lost(name);
         if self.fleet.put_cluster(cluster, standing) {
             self.reconcile_all();
         }
+        if was_lost != self.is_lost(name) {
+            for key in self.bindings.naming(name) {
+                self.status.add(key, Lane::CatchUp);
+            }
+        }
+    }
+
+    fn is_lost(&self, name: &ClusterName) -> bool {
+        let fleet = self.fleet.view();
+        fleet.standings.get(name).is_some_and(|standing| standing.verdict.api == ApiState::Unreachable)
     }
 
     /// The cluster left.

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use atoll_decide::failover::Health as MoveHealth;
+use atoll_decide::failover::{Health as MoveHealth, Source};
+use atoll_decide::fleet::Fleet;
 use atoll_decide::ids::ClusterName;
 use atoll_decide::interpret::Health;
 use serde_json::Value;
@@ -54,10 +55,10 @@ impl Copies {
     }
 
     /// Its health for a decision over moves and removals: what is not applied
-    /// as wanted is Unknown, whatever it said last.
-    pub fn failover_health(&self, cluster: &ClusterName) -> MoveHealth {
+    /// as wanted, or not heard of now, is Unknown, whatever it said last.
+    pub fn failover_health(&self, cluster: &ClusterName, fleet: &Fleet) -> MoveHealth {
         match self.by_cluster.get(cluster) {
-            Some(copy) if copy.is_applied() => match copy.health {
+            Some(copy) if copy.is_applied() && fleet.source(cluster) != Source::Silent => match copy.health {
                 Health::Healthy => MoveHealth::Healthy,
                 Health::Unhealthy => MoveHealth::Unhealthy,
                 Health::Unknown => MoveHealth::Unknown,

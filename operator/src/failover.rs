@@ -12,9 +12,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use atoll_crds::Cluster;
-use atoll_crds::cluster::{ApiPlane, DataPlane, Verdict as StoredVerdict};
+use atoll_crds::cluster::{ApiPlane, DataPlane, DataState as RawData, Verdict as StoredVerdict};
 use atoll_decide::health::brake::{Brake, Member as Braked};
 use atoll_decide::health::marks::{self, Change, Evidence};
+use atoll_decide::health::verdict::{ApiState, DataState};
 use atoll_decide::health::{Stored, Timing, Verdict};
 use atoll_decide::ids::ClusterName;
 use atoll_decide::time::Mono;
@@ -145,7 +146,7 @@ impl Watchkeeper {
             for change in changes {
                 validate::cluster::apply_condition(status, change);
             }
-            if status.verdict.as_ref().is_none_or(|held| !says_the_same(held, &stored)) {
+            if status.verdict.as_ref().is_none_or(|held| is_judged(verdict, held) && !says_the_same(held, &stored)) {
                 status.verdict = Some(stored.clone());
             }
         })
@@ -206,6 +207,13 @@ fn apply_mark(cluster: &mut Cluster, change: &Change) {
             cluster.labels_mut().remove(marks::ISOLATED);
         }
     }
+}
+
+/// After a start there is no judgement yet: what was stored stands until there
+/// is one on both planes.
+fn is_judged(verdict: &Verdict, held: &StoredVerdict) -> bool {
+    let data_was_seen = held.data.state != RawData::Unknown;
+    verdict.api != ApiState::Unknown && !(verdict.data == DataState::Unknown && data_was_seen)
 }
 
 /// Times move with each computation by fractions: what is stored changes only

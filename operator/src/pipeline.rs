@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 
 use atoll_decide::binding::{self as decision, Note, Outcome, Plan};
 use atoll_decide::failover::Copy;
-use atoll_decide::failover::eviction::{Now, Twice};
+use atoll_decide::failover::eviction::{Held, Now, Twice};
 use atoll_decide::failover::task::{PurgeMode, Task};
 use atoll_decide::fleet::Fleet;
 use atoll_decide::ids::{ClusterName, ObjectKey};
@@ -242,7 +242,7 @@ fn plan(app: &App, template: &Template, policy: &Policy, binding: Option<&Bindin
         binding.map(|binding| tasks::read(&binding.spec.graceful_eviction_tasks)).unwrap_or_default();
     let copies = app.fleet.copies(&template.key);
     let names: Vec<ClusterName> = targets.iter().map(|target| target.cluster.clone()).collect();
-    let health: Vec<Copy<'_>> = names.iter().map(|name| (name, copies.failover_health(name))).collect();
+    let health: Vec<Copy<'_>> = names.iter().map(|name| (name, copies.failover_health(name, fleet))).collect();
     let scene = decision::Scene {
         gvk: &template.key.gvk,
         template_uid: &template.uid,
@@ -394,6 +394,9 @@ fn note(app: &App, key: &ObjectKey, plan: &Plan, before: Option<&Binding>) {
 fn tell(app: &App, key: &ObjectKey, note: &Note) {
     use crate::telemetry::metrics::labels::MoveLabel;
     let (label, reason, message) = match note {
+        // The cluster is on its way back, or not out for sure: nothing a
+        // person has to know of each object.
+        Note::Held { why: Held::Returning | Held::NotArmed(_), .. } => return,
         Note::Vacating { cluster, why } => {
             (Some(MoveLabel::Planned), "EvictWorkloadFromClusterSucceed", format!("moving off {cluster}: {why}"))
         }

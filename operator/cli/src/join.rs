@@ -18,7 +18,7 @@ use crate::console::Console;
 use crate::role::Grant;
 
 /// The two clusters of one join.
-struct Ends<'a> {
+pub struct Ends<'a> {
     hub: &'a Side,
     member: Side,
 }

@@ -8,7 +8,7 @@ mod clean;
 mod progress;
 mod wait;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use atoll_crds::Cluster;
 use atoll_crds::condition::cluster::Ready;
 use atoll_crds::condition::{ConditionValue, find_condition};

@@ -125,6 +125,8 @@ impl Sink<DynamicObject> for TemplateSink {
             self.app.reconcile.add(key.clone(), Lane::CatchUp);
         }
         self.seen = HashSet::new();
+        self.app.templates.set_listed(&self.gvk);
+        self.app.policy_status_of_kind(&self.gvk);
     }
 }
 

@@ -94,6 +94,8 @@ fn text_map(value: &Value) -> BTreeMap<String, String> {
 #[derive(Default)]
 pub struct Templates {
     by_key: RwLock<HashMap<ObjectKey, Arc<Template>>>,
+    /// Kinds whose list has been complete.
+    listed: RwLock<HashSet<Gvk>>,
 }
 
 impl Templates {
@@ -146,6 +148,17 @@ impl Templates {
     pub fn keys_where(&self, wanted: impl Fn(&Template) -> bool) -> Vec<ObjectKey> {
         let by_key = self.by_key.read().unwrap_or_else(PoisonError::into_inner);
         by_key.values().filter(|template| wanted(template)).map(|template| template.key.clone()).collect()
+    }
+
+    /// The list of a kind is complete.
+    pub fn set_listed(&self, gvk: &Gvk) {
+        self.listed.write().unwrap_or_else(PoisonError::into_inner).insert(gvk.clone());
+    }
+
+    /// Whether the list of a kind has been complete: before, a template that
+    /// is not here is unknown, not absent.
+    pub fn is_listed(&self, gvk: &Gvk) -> bool {
+        self.listed.read().unwrap_or_else(PoisonError::into_inner).contains(gvk)
     }
 
     /// How many there are.

@@ -288,6 +288,9 @@ impl Sink<Cluster> for ClusterSink {
             self.seen.insert(name.clone());
         }
         if self.app.clusters.put(cluster) {
+            // In the view before the list counts as complete: a decision must
+            // never see a part of the fleet.
+            self.app.publish_cluster(&name, None);
             self.app.members.cluster_changed(name);
         }
     }

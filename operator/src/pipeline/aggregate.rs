@@ -1,10 +1,12 @@
 //! From what the members report to the binding's status. Pure.
 
 use atoll_crds::condition::binding::{FullyApplied, Scheduled};
-use atoll_crds::condition::{ConditionValue, set_condition};
+use atoll_crds::condition::{ConditionValue, find_condition, is_true, set_condition};
 use atoll_crds::work::binding::{AggregatedStatusItem, BindingStatus, ResourceHealth};
 use atoll_crds::work::binding_status::placed_on;
 use atoll_decide::binding::Outcome;
+use atoll_decide::fleet::Fleet;
+use atoll_decide::health::verdict::ApiState;
 use atoll_decide::ids::ClusterName;
 use atoll_decide::interpret::Health;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -22,12 +24,20 @@ pub struct ScheduleNews {
 }
 
 /// The status the binding should have, given the one it has.
-pub fn build(binding: &Binding, news: Option<&ScheduleNews>, copies: &Copies, now: &Time) -> BindingStatus {
+pub fn build(
+    binding: &Binding,
+    news: Option<&ScheduleNews>,
+    copies: &Copies,
+    fleet: &Fleet,
+    now: &Time,
+) -> BindingStatus {
     let mut status = binding.status.as_deref().cloned().unwrap_or_default();
     put_schedule(&mut status, binding, news, now);
-    status.aggregated_status = items(binding, copies);
+    status.aggregated_status = items(binding, copies, fleet);
     put_applied(&mut status, binding, now);
-    let healthy = status.aggregated_status.iter().filter(|item| item.health == Some(ResourceHealth::Healthy)).count();
+    let is_target = |item: &&AggregatedStatusItem| binding.spec.clusters.iter().any(|one| one.name == item.cluster_name);
+    let targets = status.aggregated_status.iter().filter(is_target);
+    let healthy = targets.filter(|item| item.health == Some(ResourceHealth::Healthy)).count();
     status.healthy = Some(format!("{healthy}/{}", binding.spec.clusters.len()));
     status.placed_on = Some(placed_on(&binding.spec.clusters)).filter(|text| !text.is_empty());
     status.reason = reason(&status);
@@ -37,15 +47,22 @@ pub fn build(binding: &Binding, news: Option<&ScheduleNews>, copies: &Copies, no
 fn put_schedule(status: &mut BindingStatus, binding: &Binding, news: Option<&ScheduleNews>, now: &Time) {
     let Some(news) = news else { return };
     let (value, message) = match &news.outcome {
+        // The last result stands, and with it what was said of it.
+        Outcome::Stands if find_condition(&status.conditions, Scheduled::TYPE).is_some() => {
+            if is_true(&status.conditions, Scheduled::TYPE) {
+                status.scheduler_observed_generation = Some(binding.generation);
+            }
+            return;
+        }
         Outcome::Failed { reason: "NoClusterFit", message } => (Scheduled::NoClusterFit, message.clone()),
         Outcome::Failed { message, .. } => (Scheduled::Unschedulable, message.clone()),
         Outcome::Scheduled(_) | Outcome::Stands => {
             (Scheduled::Success, "Binding has been scheduled successfully.".to_owned())
         }
     };
-    let changed = set_condition(&mut status.conditions, value.condition(message, None, now.clone()));
+    set_condition(&mut status.conditions, value.condition(message, None, now.clone()));
     if value == Scheduled::Success {
-        if status.scheduler_observed_generation != Some(binding.generation) || changed {
+        if status.scheduler_observed_generation != Some(binding.generation) {
             status.last_scheduled_time = Some(now.clone());
         }
         status.scheduler_observed_generation = Some(binding.generation);
@@ -55,21 +72,40 @@ fn put_schedule(status: &mut BindingStatus, binding: &Binding, news: Option<&Sch
 
 /// One entry for each cluster that holds a copy by the binding's own word,
 /// sorted by cluster.
-fn items(binding: &Binding, copies: &Copies) -> Vec<AggregatedStatusItem> {
+fn items(binding: &Binding, copies: &Copies, fleet: &Fleet) -> Vec<AggregatedStatusItem> {
     let mut clusters: Vec<_> = binding.named_clusters().collect();
     clusters.sort();
     clusters.dedup();
+    let told = |cluster: &ClusterName| {
+        let items = binding.status.iter().flat_map(|status| &status.aggregated_status);
+        items.into_iter().find(|item| item.cluster_name == cluster.as_str()).cloned()
+    };
     let item = |cluster: ClusterName| {
         let copy = copies.get(cluster.as_str());
+        // Not heard of in this process: what was told before stands.
+        if !copy.is_some_and(CopyState::has_answered)
+            && !is_lost(fleet, &cluster)
+            && let Some(told) = told(&cluster)
+        {
+            return told;
+        }
         AggregatedStatusItem {
             cluster_name: cluster.to_string(),
             status: copy.and_then(|copy| copy.status.as_deref().cloned()),
             applied: copy.is_some_and(CopyState::is_applied),
             applied_message: copy.and_then(|copy| copy.error.as_deref().map(str::to_owned)),
-            health: Some(copy.map_or(ResourceHealth::Unknown, |copy| health(copy.health))),
+            // What a lost cluster said last is no news of it.
+            health: Some(match copy {
+                Some(copy) if !is_lost(fleet, &cluster) => health(copy.health),
+                _ => ResourceHealth::Unknown,
+            }),
         }
     };
     clusters.into_iter().map(item).collect()
+}
+
+fn is_lost(fleet: &Fleet, cluster: &ClusterName) -> bool {
+    fleet.standings.get(cluster).is_some_and(|standing| standing.verdict.api == ApiState::Unreachable)
 }
 
 fn put_applied(status: &mut BindingStatus, binding: &Binding, now: &Time) {

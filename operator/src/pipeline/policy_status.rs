@@ -56,6 +56,14 @@ pub async fn run(app: Arc<App>) {
 
 async fn update(app: &App, reference: &PolicyRef) -> Result<bool, kube::Error> {
     let Some(known) = app.policies.get(reference) else { return Ok(false) };
+    if let Known::Valid(policy) = &known {
+        let mut kinds = policy.matching.selectors.iter().map(|selector| &selector.gvk);
+        let refused = app.refused_kinds.borrow().clone();
+        if kinds.any(|kind| !app.templates.is_listed(kind) && !app.kinds.is_missing(kind) && !refused.contains(kind)) {
+            // Its templates are not listed yet; their list brings us back.
+            return Ok(false);
+        }
+    }
     let before = app.policies.status(reference);
     let after = build(app, reference, &known, before.as_deref());
     if before.as_deref() == Some(&after) {

@@ -95,7 +95,7 @@ async fn update(app: &App, key: &ObjectKey) -> Result<(), kube::Error> {
         app.status.add_after(key.clone(), Lane::User, wait);
         return Ok(());
     }
-    let status = aggregate::build(&binding, remembered.news.as_ref(), &copies, &clock::api_time());
+    let status = aggregate::build(&binding, remembered.news.as_ref(), &copies, &app.fleet.view(), &clock::api_time());
     if binding.status.as_deref() != Some(&status) {
         write(app, &binding, status).await?;
         app.statuses.with(key, |remembered| remembered.written_at = Some(clock::mono()));
