@@ -1,7 +1,8 @@
 //! What the API server checks beyond the shape: CEL rules, limits, patterns.
 //!
-//! Each rule says what Karmada's webhook says (karmada-api 1.4, 1.5, 2.22) and
-//! nothing stricter, as far as CEL can say it; the operator checks the rest.
+//! Each rule says what Karmada's webhook says (karmada-api 1.4, 1.5, 2.22), as
+//! far as CEL can say it; the operator checks the rest. DIFFERENCES.md names the
+//! rules whose wording leaves room for being stricter.
 //! Rules hold for what users write: bindings carry a copy of the placement,
 //! which the policy's rules have seen already. The limits are there because the
 //! API server bounds the cost of rules by them; they lie far above what an
