@@ -11,7 +11,8 @@ use atoll_crds::names::annotation::{APPROVE_DELETES, CLUSTER_PROPAGATION_POLICY_
 use atoll_decide::fleet::Standing;
 use atoll_decide::health::verdict::ApiState;
 use atoll_decide::health::{Timing, Verdict, marks};
-use atoll_decide::failover::Source;
+use atoll_decide::failover::{Health, Source};
+use atoll_decide::fleet::Fleet;
 use atoll_decide::ids::{ClusterName, Gvk, ObjectKey};
 use atoll_decide::matching::{PolicyRef, Scope};
 use atoll_decide::placement::Target;
@@ -21,6 +22,7 @@ use kube::core::{ApiResource, GroupVersionKind};
 use kube::{Client, ResourceExt};
 use tokio::sync::{Notify, watch};
 
+use crate::copy_state::Copies;
 use crate::events::Events;
 use crate::fleet_state::FleetState;
 use crate::hub::bindings::{Binding, Bindings};
@@ -196,6 +198,16 @@ impl App {
         if moves || dropped {
             self.reconcile.add(key.clone(), Lane::User);
         }
+    }
+
+    /// Health of a copy for a decision over moves and removals. Until the last
+    /// order is carried out and seen by this process, what the copy says is
+    /// about something else than what is wanted (promise I1).
+    pub fn copy_health(&self, key: &ObjectKey, cluster: &ClusterName, copies: &Copies, fleet: &Fleet) -> Health {
+        let as_wanted = self.members.get(cluster).is_some_and(|member| {
+            !member.lane.is_applying(key) && member.copies.get(key).is_some_and(|copy| !copy.is_unverified())
+        });
+        if as_wanted { copies.failover_health(cluster, fleet) } else { Health::Unknown }
     }
 
     /// Puts a cluster into the fleet's view, from its object and, where there

@@ -242,7 +242,7 @@ fn plan(app: &App, template: &Template, policy: &Policy, binding: Option<&Bindin
         binding.map(|binding| tasks::read(&binding.spec.graceful_eviction_tasks)).unwrap_or_default();
     let copies = app.fleet.copies(&template.key);
     let names: Vec<ClusterName> = targets.iter().map(|target| target.cluster.clone()).collect();
-    let health: Vec<Copy<'_>> = names.iter().map(|name| (name, copies.failover_health(name, fleet))).collect();
+    let health: Vec<Copy<'_>> = names.iter().map(|name| (name, app.copy_health(&template.key, name, &copies, fleet))).collect();
     let scene = decision::Scene {
         gvk: &template.key.gvk,
         template_uid: &template.uid,

@@ -112,6 +112,12 @@ impl Lane {
         self.lock().wanted.get(key).map(|wanted| wanted.order.clone())
     }
 
+    /// Whether the object is wanted there and not carried out yet.
+    pub fn is_applying(&self, key: &ObjectKey) -> bool {
+        let state = self.lock();
+        state.wanted.get(key).is_some_and(|wanted| matches!(wanted.order.intent, Intent::Apply { .. }))
+    }
+
     /// Whether the object is wanted with a manifest of this hash (in hex).
     pub fn wants(&self, key: &ObjectKey, hash: &str) -> bool {
         let state = self.lock();

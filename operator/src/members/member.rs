@@ -23,7 +23,7 @@ use super::intent::KindInfo;
 use super::inventory::{Inventory, Nodes, Pods};
 use super::lane::Lane;
 use super::namespaces::{self, Todo};
-use super::{carry, copy_watch, facts, hub_mark};
+use super::{carry, copy_watch, facts, hub_mark, orphans};
 use crate::app::App;
 use crate::clock;
 use crate::queue::Queue;
@@ -149,6 +149,7 @@ impl Member {
         self.tasks.spawn(name("status"), OnExit::EndProcess, facts::run(Arc::clone(app), Arc::clone(self)));
         let todo = self.namespaces.clone();
         self.tasks.spawn(name("namespaces"), OnExit::EndProcess, namespaces::run(Arc::clone(app), Arc::clone(self), todo));
+        self.tasks.spawn(name("orphans"), OnExit::EndProcess, orphans::run(Arc::clone(app), Arc::clone(self)));
         self.tasks.spawn(name("hub mark"), OnExit::EndProcess, hub_mark::run(Arc::clone(app), Arc::clone(self)));
     }
 

@@ -62,7 +62,11 @@ pub async fn read(client: &Client, path: &str, deadline: Duration) -> Answer {
 
 fn of_client(path: &str, error: &kube::Error) -> Answer {
     if let kube::Error::Api(status) = error {
-        return Answer::Bad(format!("{path} answered {}: {}", status.code, status.message));
+        return Answer::Bad(match status.code {
+            401 => "the token in the Secret of the cluster is not accepted (401): renew it with `kubectl atoll join`".into(),
+            403 => format!("the token may not read {path} (403): extend its role with `kubectl atoll grant`"),
+            code => format!("{path} answered {code}: {}", status.message),
+        });
     }
     let mut cause: &dyn std::error::Error = error;
     loop {
@@ -70,7 +74,7 @@ fn of_client(path: &str, error: &kube::Error) -> Answer {
             && io.kind() != ErrorKind::Other
         {
             return match io.get_ref().filter(|inner| inner.source().is_some()) {
-                Some(inner) => Answer::Bad(inner.to_string()),
+                Some(inner) => Answer::Bad(untrusted(&inner.to_string())),
                 None => of_io(io),
             };
         }
@@ -80,8 +84,19 @@ fn of_client(path: &str, error: &kube::Error) -> Answer {
             None if error.to_string().contains("timed out") || cause.to_string().contains("deadline") => {
                 return Answer::Silence(cause.to_string());
             }
-            None => return Answer::Bad(cause.to_string()),
+            None => return Answer::Bad(untrusted(&cause.to_string())),
         }
+    }
+}
+
+/// A refused certificate, with what to do about it.
+fn untrusted(cause: &str) -> String {
+    match cause.strip_prefix("invalid peer certificate: ") {
+        Some(why) => format!(
+            "the API server's certificate does not fit caBundle and apiEndpoint of the cluster ({why}): correct the \
+             Secret, or join the cluster again"
+        ),
+        None => cause.to_owned(),
     }
 }
 

@@ -294,7 +294,7 @@ fn may_remove(
 ) -> Removal {
     let copies = app.fleet.copies(&template.key);
     let names: Vec<ClusterName> = targets.iter().map(|target| target.cluster.clone()).collect();
-    let health: Vec<Copy<'_>> = names.iter().map(|name| (name, copies.failover_health(name, fleet))).collect();
+    let health: Vec<Copy<'_>> = names.iter().map(|name| (name, app.copy_health(&template.key, name, &copies, fleet))).collect();
     decision::may_remove(
         &decision::Dropped {
             placement: &policy.placement,
