@@ -6,9 +6,10 @@ mod clock;
 mod copy_state;
 mod events;
 mod failover;
+mod fleet;
 mod fleet_state;
 mod hub;
-
+mod install;
 mod lease;
 mod members;
 mod pipeline;
@@ -19,7 +20,7 @@ mod tasks;
 mod telemetry;
 mod validate;
 mod watch;
-
+mod webhook;
 
 use clap::Parser;
 
@@ -29,4 +30,3 @@ async fn main() -> anyhow::Result<()> {
     run::init(&settings)?;
     run::run(*settings).await
 }
-mod fleet;

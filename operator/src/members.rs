@@ -18,6 +18,7 @@ pub mod inventory;
 pub mod lane;
 pub mod leave;
 pub mod member;
+pub mod orphans;
 pub mod namespaces;
 pub mod probe;
 pub mod registry;

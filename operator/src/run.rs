@@ -22,6 +22,7 @@ use crate::fleet_state::FleetState;
 use crate::hub::kinds::Kinds;
 use crate::hub::{policy_identity, template_watch, watches};
 
+use crate::install;
 use crate::lease::{KubeStore, LeaderElector, Timing, unique_identity};
 use crate::members::registry;
 use crate::pipeline::{self, policy_status, status};
@@ -39,8 +40,9 @@ const STATUS_WORKERS: usize = 16;
 pub async fn run(settings: Run) -> Result<()> {
     let hub = connect(settings.kubeconfig.as_deref(), settings.context.as_deref()).await?;
     let hub_uid = fetch_hub_uid(&hub).await?;
-    if false {
-        
+    if settings.install_crds {
+        let installed = install::install_crds(&hub).await.context("installing the CRDs on the hub")?;
+        tracing::info!(written = ?installed.written, "CRDs are installed");
     }
     ensure_namespace(&hub, &settings.lease_namespace).await?;
     let tasks = Tasks::root();
@@ -90,6 +92,7 @@ pub async fn run(settings: Run) -> Result<()> {
     tracing::info!(%address, hub = %app.hub_uid, "atoll is running");
     let cancel = election.cancelled();
     election.spawn_to_its_end("leader election", OnExit::EndProcess, elector.run(cancel));
+    serve::admission(&app, &tasks, &settings).await?;
     start(&app, &tasks, event_writer);
     wait_for_the_end(&tasks).await;
     tracing::info!("stopping");

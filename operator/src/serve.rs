@@ -2,12 +2,14 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use prometheus_client::registry::Registry;
 
 use crate::app::App;
 use crate::args::Run;
+use crate::clock;
 use crate::fleet::Stats;
 use crate::members::member::Member;
 use crate::tasks::{OnExit, Tasks};
@@ -15,6 +17,7 @@ use crate::telemetry::Readiness;
 use crate::telemetry::metrics::labels::BreakerLabel;
 use crate::telemetry::metrics::scrape::{LaneReading, Sources};
 use crate::telemetry::server::{Content, Server};
+use crate::webhook;
 
 /// Starts the servers; returns where health and metrics are.
 pub async fn start(app: &Arc<App>, tasks: &Tasks, settings: &Run, readiness: Readiness) -> Result<SocketAddr> {
@@ -52,4 +55,50 @@ fn vars(app: &Arc<App>) -> Vec<Var> {
         "reconcile": shared.reconcile.len(),
         "status": shared.status.len(),
     })))]
+}
+
+/// How often the configurations of the webhook are compared with what they
+/// should be: someone may have removed them.
+const REGISTER_EVERY: Duration = Duration::from_secs(30);
+
+/// Starts admission when it is asked for.
+pub async fn admission(app: &Arc<App>, tasks: &Tasks, settings: &Run) -> Result<()> {
+    let Some(bind) = settings.webhook_bind else { return Ok(()) };
+    let mut reach = reach(settings, bind)?;
+    let identity = webhook::Identity::make(&reach.names(), clock::api_time().0)?;
+    let server = webhook::Server::bind(bind, &identity).await?;
+    let address = server.address();
+    if settings.webhook_url.is_none() && settings.webhook_service.is_none() {
+        reach = webhook::Reach::url(&format!("https://{address}"))?;
+    }
+    tracing::info!(%address, "serving admission");
+    let configurations = webhook::configurations(&reach, identity.authority());
+    tasks.spawn_to_its_end("admission", OnExit::EndProcess, server.run(tasks.cancelled()));
+    tasks.spawn("webhook configurations", OnExit::EndProcess, register(Arc::clone(app), configurations));
+    Ok(())
+}
+
+fn reach(settings: &Run, bind: SocketAddr) -> Result<webhook::Reach> {
+    if let Some(service) = &settings.webhook_service {
+        let Some((namespace, name)) = service.split_once('/') else {
+            bail!("--webhook-service {service:?} should be namespace/name");
+        };
+        return Ok(webhook::Reach::Service { namespace: namespace.into(), name: name.into(), port: 443 });
+    }
+    let url = settings.webhook_url.clone().unwrap_or_else(|| format!("https://{bind}"));
+    Ok(webhook::Reach::url(&url)?)
+}
+
+/// The leader's certificate is the one the API server trusts; the others
+/// refuse nothing meanwhile, because failurePolicy is Ignore.
+async fn register(app: Arc<App>, configurations: webhook::configuration::Configurations) {
+    loop {
+        app.wait_to_lead().await;
+        match webhook::apply_configurations(&app.hub, &configurations).await {
+            Ok(0) => {}
+            Ok(written) => tracing::info!(written, "webhook configurations registered"),
+            Err(error) => tracing::warn!(%error, "webhook configurations not registered"),
+        }
+        tokio::time::sleep(REGISTER_EVERY).await;
+    }
 }

@@ -19,7 +19,7 @@ mod refusal;
 pub mod register;
 pub mod server;
 
-pub use configuration::{Configurations, Reach, configurations};
+pub use configuration::{Reach, configurations};
 pub use identity::Identity;
 pub use register::apply_configurations;
 pub use server::Server;

@@ -2,6 +2,7 @@
 
 use atoll_crds::{ClusterOverridePolicy, ClusterPropagationPolicy, OverridePolicy, PropagationPolicy};
 use k8s_openapi::serde::de::DeserializeOwned;
+use kube::Resource;
 use kube::core::DynamicObject;
 use kube::core::admission::{AdmissionRequest, AdmissionResponse, Operation};
 use uuid::Uuid;
@@ -62,7 +63,7 @@ fn is_deleting(request: &Request) -> bool {
     }
 }
 
-fn read<P: DeserializeOwned>(request: &Request) -> Result<Change<P>, Refusal> {
+fn read<P: Resource + DeserializeOwned>(request: &Request) -> Result<Change<P>, Refusal> {
     let Some(object) = &request.object else { return Err(Refusal::unreadable("the request carries no object")) };
     let mut object = object.clone();
     // A create may leave the namespace to the path of the request.
@@ -76,7 +77,7 @@ fn read<P: DeserializeOwned>(request: &Request) -> Result<Change<P>, Refusal> {
     Ok(Change { new, old })
 }
 
-fn validated<P: DeserializeOwned>(
+fn validated<P: Resource + DeserializeOwned>(
     request: &Request,
     check: impl FnOnce(&Change<P>) -> Result<(), Refusal>,
 ) -> Result<Vec<patch::Addition>, Refusal> {

@@ -65,7 +65,7 @@ fn pruned(object: Value) -> PrunedTemplate {
 
 fn provenance() -> Provenance {
     Provenance {
-        binding: Some(BindingMark { namespace: Some("shop".into()), name: "web-deployment".into(), id: "b1".into() },
+        binding: Some(BindingMark { namespace: Some("shop".into()), name: "web-deployment".into(), id: "b1".into() }),
         template_uid: "0b1c".into(),
         template_generation: 3,
         hub_uid: "hub".into(),
@@ -141,7 +141,7 @@ fn a_manifest_is_the_template_with_the_clusters_replicas_and_our_marks() {
 fn a_cluster_scoped_copy_names_its_cluster_binding() {
     let role = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": "r"}});
     let mut provenance = provenance();
-    provenance.binding.namespace = None;
+    provenance.binding.as_mut().unwrap().namespace = None;
     let template = pruned(role);
     let input =
         Render { template: &template, overrides: &[], provenance: &provenance, scale: None, members_scale: false };
@@ -151,6 +151,19 @@ fn a_cluster_scoped_copy_names_its_cluster_binding() {
     assert_eq!(object["metadata"]["labels"][marks::CLUSTER_BINDING_ID], "b1");
     assert_eq!(object["metadata"]["annotations"][marks::CLUSTER_BINDING_NAME], "web-deployment");
     assert_eq!(object["metadata"]["annotations"].get(marks::BINDING_NAME), None);
+}
+
+#[test]
+fn a_copy_without_a_binding_names_none() {
+    let template = pruned(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}}));
+    let (provenance, member) = (Provenance { binding: None, ..provenance() }, cluster("m1"));
+    let input =
+        Render { template: &template, overrides: &[], provenance: &provenance, scale: None, members_scale: false };
+    let destination = Destination { cluster: &member, replicas: None, completions: None };
+    let metadata = &render(&input, &destination).unwrap().object["metadata"];
+    assert_eq!(metadata["labels"], json!({marks::MANAGED: "true"}));
+    assert_eq!(metadata["annotations"][marks::HUB_UID], "hub");
+    assert!(metadata["annotations"].as_object().unwrap().keys().all(|key| !key.contains("binding")));
 }
 
 #[test]
