@@ -7,12 +7,14 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use atoll_crds::names::annotation::{APPROVE_DELETES, CLUSTER_PROPAGATION_POLICY_NAME, PROPAGATION_POLICY_NAME, PROPAGATION_POLICY_NAMESPACE};
+use atoll_crds::names::annotation::{
+    APPROVE_DELETES, CLUSTER_PROPAGATION_POLICY_NAME, PROPAGATION_POLICY_NAME, PROPAGATION_POLICY_NAMESPACE,
+};
+use atoll_decide::failover::{Health, Source};
+use atoll_decide::fleet::Fleet;
 use atoll_decide::fleet::Standing;
 use atoll_decide::health::verdict::ApiState;
 use atoll_decide::health::{Timing, Verdict, marks};
-use atoll_decide::failover::{Health, Source};
-use atoll_decide::fleet::Fleet;
 use atoll_decide::ids::{ClusterName, Gvk, ObjectKey};
 use atoll_decide::matching::{PolicyRef, Scope};
 use atoll_decide::placement::Target;
@@ -126,6 +128,24 @@ pub struct App {
     pub told: Mutex<HashMap<ObjectKey, BTreeMap<String, String>>>,
 }
 
+/// What comes from outside: clients, settings, the election.
+pub struct Outside {
+    /// The hub's client.
+    pub hub: Client,
+    /// Identity of the hub.
+    pub hub_uid: Arc<str>,
+    /// Settings.
+    pub settings: Settings,
+    /// Whether we lead.
+    pub leadership: watch::Receiver<Leadership>,
+    /// Permits of writes.
+    pub write_guard: WriteGuard,
+    /// Kubernetes Events.
+    pub events: Events,
+    /// Metrics.
+    pub metrics: Arc<Metrics>,
+}
+
 /// What was last ordered of each template.
 #[derive(Default)]
 pub struct Delivered {
@@ -133,6 +153,40 @@ pub struct Delivered {
 }
 
 impl App {
+    /// With empty stores.
+    pub fn new(outside: Outside) -> Self {
+        Self {
+            kinds: Kinds::new(outside.hub.clone()),
+            hub: outside.hub,
+            hub_uid: outside.hub_uid,
+            settings: outside.settings,
+            templates: Templates::default(),
+            policies: Policies::default(),
+            overrides: Overrides::default(),
+            bindings: Bindings::default(),
+            clusters: Clusters::default(),
+            namespaces: Namespaces::default(),
+            synced: Synced::default(),
+            fleet: FleetState::default(),
+            members: Members::default(),
+            reconcile: Queue::default(),
+            status: Queue::default(),
+            policy_status: Queue::default(),
+            policy_identity: Queue::default(),
+            statuses: Statuses::default(),
+            retries: Retries::default(),
+            judge: Notify::new(),
+            wanted_kinds: watch::Sender::new(BTreeSet::new()),
+            refused_kinds: watch::Sender::new(Arc::new(BTreeSet::new())),
+            leadership: outside.leadership,
+            write_guard: outside.write_guard,
+            events: outside.events,
+            metrics: outside.metrics,
+            delivered: Delivered::default(),
+            told: Mutex::default(),
+        }
+    }
+
     /// Whether this replica leads now.
     pub fn leads(&self) -> bool {
         self.leadership.borrow().is_leading_at(tokio::time::Instant::now())
@@ -191,10 +245,10 @@ impl App {
     /// A copy's health changed: open moves and removals may go on.
     pub fn health_changed(&self, key: &ObjectKey) {
         let moves = self.bindings.get(key).is_some_and(|binding| !binding.spec.graceful_eviction_tasks.is_empty());
-        let named: Vec<ClusterName> = self.bindings.get(key).iter().flat_map(|binding| binding.named_clusters()).collect();
-        let dropped = self.members.all().iter().any(|member| {
-            !named.contains(&member.name) && member.copies.get(key).is_some()
-        });
+        let named: Vec<ClusterName> =
+            self.bindings.get(key).iter().flat_map(|binding| binding.named_clusters()).collect();
+        let dropped =
+            self.members.all().iter().any(|member| !named.contains(&member.name) && member.copies.get(key).is_some());
         if moves || dropped {
             self.reconcile.add(key.clone(), Lane::User);
         }
@@ -397,4 +451,3 @@ fn source(member: &Member, verdict: &Verdict, marked: bool) -> Source {
     };
     if marked && !compared { Source::NotCompared } else { Source::Known }
 }
-

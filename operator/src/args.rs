@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::app::Settings;
 use crate::telemetry::logs::Format;
 
 /// Atoll: Kubernetes multi-cluster federation.
@@ -44,7 +45,7 @@ pub struct Run {
     #[arg(long)]
     pub webhook_bind: Option<SocketAddr>,
     /// URL under which the hub's API server reaches the webhook, such as
-    /// https://127.0.0.1:9443. Without a port: the bound one.
+    /// <https://127.0.0.1:9443>. Without a port: the bound one.
     #[arg(long, requires = "webhook_bind")]
     pub webhook_url: Option<String>,
     /// Service under which the hub's API server reaches the webhook:
@@ -70,6 +71,17 @@ pub struct Run {
     /// How log lines look; chosen by where they go when not said.
     #[arg(long, default_value = "auto")]
     pub log_format: Format,
+}
+
+impl Run {
+    /// The settings that the parts look at.
+    pub fn shared(&self) -> Settings {
+        Settings {
+            unconfirmed_after: self.failover_unconfirmed_after,
+            failover_after: self.failover_after,
+            fast: self.health_profile == "fast",
+        }
+    }
 }
 
 /// `30s`, `500ms`, `2m`, or seconds alone.

@@ -78,8 +78,13 @@ impl Watchkeeper {
     async fn look(&mut self, leads: bool) {
         let members = self.app.members.all();
         let trusted = self.brake.trusted_since(self.started);
-        let verdicts: Vec<(Arc<Member>, Verdict)> =
-            members.into_iter().map(|member| { let verdict = member.health.judge(trusted); (member, verdict) }).collect();
+        let verdicts: Vec<(Arc<Member>, Verdict)> = members
+            .into_iter()
+            .map(|member| {
+                let verdict = member.health.judge(trusted);
+                (member, verdict)
+            })
+            .collect();
         self.update_brake(&verdicts);
         for (member, verdict) in &verdicts {
             self.app.publish_cluster(&member.name, Some(verdict));
@@ -118,8 +123,7 @@ impl Watchkeeper {
         let Some(cluster) = self.app.clusters.get(&member.name) else { return };
         let decided = validate::cluster::cluster(&cluster);
         let conditions = validate::cluster::conditions(&cluster);
-        let evidence =
-            Evidence { verdict, brake: &self.brake, compared: member.compared(), now: clock::wall() };
+        let evidence = Evidence { verdict, brake: &self.brake, compared: member.compared(), now: clock::wall() };
         let plan = marks::plan(&decided, &conditions, evidence);
         if plan.anti_entropy_due {
             member.compare(&self.app);

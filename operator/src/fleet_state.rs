@@ -138,7 +138,10 @@ impl FleetState {
 
     /// Whether the member has said so, and nothing was seen since.
     pub fn is_confirmed_gone(&self, key: &ObjectKey, cluster: &ClusterName) -> bool {
-        lock(self.part(key)).get(key).and_then(|copies| copies.get(cluster.as_str())).is_some_and(|copy| copy.confirmed_gone)
+        lock(self.part(key))
+            .get(key)
+            .and_then(|copies| copies.get(cluster.as_str()))
+            .is_some_and(|copy| copy.confirmed_gone)
     }
 
     /// Nothing of the binding is left.

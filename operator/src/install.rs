@@ -1,4 +1,4 @@
-//! Installs the API: the CustomResourceDefinitions of `atoll-crds`.
+//! Installs the API: the `CustomResourceDefinitions` of `atoll-crds`.
 //!
 //! Enters: a client of the hub. Leaves: definitions that are served. Must not:
 //! remove or narrow what it does not know; a definition that says the same is

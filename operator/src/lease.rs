@@ -20,7 +20,7 @@ use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use self::election::{Action, Election, Outcome};
-pub use self::store::{Error, KubeStore, Lease, Spec, Store};
+pub use self::store::{Error, KubeStore, Store};
 
 /// How the Lease is kept. All candidates should agree on `duration`; each obeys
 /// what the holder wrote.

@@ -242,7 +242,8 @@ fn plan(app: &App, template: &Template, policy: &Policy, binding: Option<&Bindin
         binding.map(|binding| tasks::read(&binding.spec.graceful_eviction_tasks)).unwrap_or_default();
     let copies = app.fleet.copies(&template.key);
     let names: Vec<ClusterName> = targets.iter().map(|target| target.cluster.clone()).collect();
-    let health: Vec<Copy<'_>> = names.iter().map(|name| (name, app.copy_health(&template.key, name, &copies, fleet))).collect();
+    let health: Vec<Copy<'_>> =
+        names.iter().map(|name| (name, app.copy_health(&template.key, name, &copies, fleet))).collect();
     let scene = decision::Scene {
         gvk: &template.key.gvk,
         template_uid: &template.uid,
@@ -275,9 +276,8 @@ fn standing<'a>(
     let suspension = binding.and_then(|binding| binding.spec.suspension.as_ref());
     // The status that says so is written after the spec: what this process
     // scheduled itself is as good.
-    let current = binding.is_some_and(|binding| {
-        binding.scheduled_generation == Some(binding.generation) || app.scheduled_now(binding)
-    });
+    let current = binding
+        .is_some_and(|binding| binding.scheduled_generation == Some(binding.generation) || app.scheduled_now(binding));
     decision::Standing {
         targets,
         tasks,

@@ -1,8 +1,8 @@
 //! `atoll run`: connect, elect, watch, work, and stop in order.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -12,21 +12,17 @@ use k8s_openapi::api::core::v1::{Namespace, Node};
 use kube::api::ListParams;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client, Config, ResourceExt};
-use tokio::sync::{Notify, watch};
 
-use crate::app::{App, Settings};
+use crate::app::{App, Outside};
 use crate::args::Run;
 use crate::events;
 use crate::failover::Watchkeeper;
-use crate::fleet_state::FleetState;
-use crate::hub::kinds::Kinds;
 use crate::hub::{policy_identity, template_watch, watches};
 
 use crate::install;
 use crate::lease::{KubeStore, LeaderElector, Timing, unique_identity};
 use crate::members::registry;
 use crate::pipeline::{self, policy_status, status};
-use crate::queue::Queue;
 use crate::serve;
 use crate::tasks::{OnExit, Tasks};
 use crate::telemetry::{self, Metrics, Readiness};
@@ -53,40 +49,15 @@ pub async fn run(settings: Run) -> Result<()> {
     let elector = LeaderElector::new(store, unique_identity(&host), Timing::default());
     let metrics = Arc::new(Metrics::default());
     let (events, event_writer) = events::events(hub.clone(), Arc::clone(&metrics));
-    let app = Arc::new(App {
-        kinds: Kinds::new(hub.clone()),
+    let app = Arc::new(App::new(Outside {
         hub,
         hub_uid: hub_uid.into(),
-        settings: Settings {
-            unconfirmed_after: settings.failover_unconfirmed_after,
-            failover_after: settings.failover_after,
-            fast: settings.health_profile == "fast",
-        },
-        templates: Default::default(),
-        policies: Default::default(),
-        overrides: Default::default(),
-        bindings: Default::default(),
-        clusters: Default::default(),
-        namespaces: Default::default(),
-        synced: Default::default(),
-        fleet: FleetState::default(),
-        members: Default::default(),
-        reconcile: Queue::default(),
-        status: Queue::default(),
-        policy_status: Queue::default(),
-        policy_identity: Queue::default(),
-        statuses: Default::default(),
-        retries: Default::default(),
-        judge: Notify::new(),
-        wanted_kinds: watch::Sender::new(BTreeSet::new()),
-        refused_kinds: watch::Sender::new(Arc::new(BTreeSet::new())),
+        settings: settings.shared(),
         leadership: elector.subscribe(),
         write_guard: elector.guard(),
         events,
         metrics,
-        delivered: Default::default(),
-        told: Mutex::new(HashMap::new()),
-    });
+    }));
     refuse_kinds_the_hub_runs(&app).await?;
     let address = serve::start(&app, &tasks, &settings, readiness(&app)).await?;
     tracing::info!(%address, hub = %app.hub_uid, "atoll is running");
@@ -155,6 +126,19 @@ async fn ensure_namespace(hub: &Client, name: &str) -> Result<()> {
     }
 }
 
+/// Kinds that a cluster with nodes runs itself.
+const RUN_BY_A_CLUSTER: [(&str, &str); 9] = [
+    ("v1", "Pod"),
+    ("apps/v1", "ReplicaSet"),
+    ("apps/v1", "Deployment"),
+    ("apps/v1", "StatefulSet"),
+    ("apps/v1", "DaemonSet"),
+    ("batch/v1", "Job"),
+    ("batch/v1", "CronJob"),
+    ("v1", "PersistentVolumeClaim"),
+    ("autoscaling/v2", "HorizontalPodAutoscaler"),
+];
+
 /// A hub with nodes runs what is put on it: workload kinds are no templates
 /// there (architecture section 3). What cannot be asked is taken for running.
 async fn refuse_kinds_the_hub_runs(app: &App) -> Result<()> {
@@ -163,17 +147,6 @@ async fn refuse_kinds_the_hub_runs(app: &App) -> Result<()> {
     if found.items.is_empty() {
         return Ok(());
     }
-    const RUN_BY_A_CLUSTER: [(&str, &str); 9] = [
-        ("v1", "Pod"),
-        ("apps/v1", "ReplicaSet"),
-        ("apps/v1", "Deployment"),
-        ("apps/v1", "StatefulSet"),
-        ("apps/v1", "DaemonSet"),
-        ("batch/v1", "Job"),
-        ("batch/v1", "CronJob"),
-        ("v1", "PersistentVolumeClaim"),
-        ("autoscaling/v2", "HorizontalPodAutoscaler"),
-    ];
     let kinds = RUN_BY_A_CLUSTER.map(|(version, kind)| Gvk::from_api_version(version, kind));
     tracing::warn!("the hub has nodes and would run workloads itself: workload kinds are not propagated from it");
     app.refused_kinds.send_replace(Arc::new(BTreeSet::from(kinds)));

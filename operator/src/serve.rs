@@ -1,5 +1,6 @@
 //! What the process serves: health, readiness, metrics; admission when asked.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +15,7 @@ use crate::fleet::Stats;
 use crate::members::member::Member;
 use crate::tasks::{OnExit, Tasks};
 use crate::telemetry::Readiness;
-use crate::telemetry::metrics::labels::BreakerLabel;
+use crate::telemetry::metrics::labels::{BreakerLabel, ClosedLabel, HubWriteLabel};
 use crate::telemetry::metrics::scrape::{LaneReading, Sources};
 use crate::telemetry::server::{Content, Server};
 use crate::webhook;
@@ -49,12 +50,20 @@ fn sources(app: &Arc<App>) -> Sources {
 type Var = (&'static str, Box<dyn Fn() -> serde_json::Value + Send + Sync>);
 
 fn vars(app: &Arc<App>) -> Vec<Var> {
-    let shared = Arc::clone(app);
-    vec![("queues", Box::new(move || serde_json::json!({
-        "templates": shared.templates.len(),
-        "reconcile": shared.reconcile.len(),
-        "status": shared.status.len(),
-    })))]
+    let (queues, writes, leader) = (Arc::clone(app), Arc::clone(app), Arc::clone(app));
+    let queues = move || {
+        serde_json::json!({
+            "templates": queues.templates.len(),
+            "reconcile": queues.reconcile.len(),
+            "status": queues.status.len(),
+        })
+    };
+    let writes = move || {
+        let count = |label: &HubWriteLabel| (format!("{label:?}"), writes.metrics.hub.writes.get(*label));
+        serde_json::json!(HubWriteLabel::ALL.iter().map(count).collect::<BTreeMap<_, _>>())
+    };
+    let leadership = move || format!("{:?}", leader.write_guard.leadership()).into();
+    vec![("queues", Box::new(queues)), ("hubWrites", Box::new(writes)), ("leadership", Box::new(leadership))]
 }
 
 /// How often the configurations of the webhook are compared with what they

@@ -10,12 +10,12 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::cluster::Resources;
+use crate::failover::Copy;
 use crate::failover::eviction::{self, Eviction, Now, Off, Twice, View};
 use crate::failover::release::{self, Release};
 use crate::failover::relocation;
 use crate::failover::removal::{self, Cause, Removal};
 use crate::failover::task::{PurgeMode, Task};
-use crate::failover::Copy;
 use crate::fleet::Fleet;
 use crate::ids::{ClusterName, Gvk};
 use crate::placement::{Placement, ReplicaScheduling, Target};
@@ -55,6 +55,7 @@ pub struct Scene<'a> {
 
 /// The binding as it stands on the hub.
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one fact of the object, read by its own rule")]
 pub struct Standing<'a> {
     /// `spec.clusters`
     pub targets: &'a [Target],
@@ -251,12 +252,9 @@ fn reschedule(scene: &Scene<'_>, plan: Plan) -> Plan {
             let message = "the schedule came out empty; the last placement stands".to_owned();
             Plan { outcome: Outcome::Failed { reason: "NoClusterFit", message }, ..plan }
         }
-        Ok(decision) => Plan {
-            targets: decision.targets,
-            group: decision.group,
-            outcome: Outcome::Scheduled(trigger),
-            ..plan
-        },
+        Ok(decision) => {
+            Plan { targets: decision.targets, group: decision.group, outcome: Outcome::Scheduled(trigger), ..plan }
+        }
         Err(failure) => {
             let outcome = Outcome::Failed { reason: failure.reason(), message: failure.to_string() };
             Plan { outcome, ..plan }

@@ -70,11 +70,8 @@ pub fn plan(manifest: &Value, live: Option<&Value>, on_foreign: OnForeign) -> St
     if live.pointer("/metadata/deletionTimestamp").is_some() {
         return Step::WaitDeletion;
     }
-    let drift = if hash(live) == hash(manifest) {
-        ownership::missing(manifest, live, FIELD_MANAGER)
-    } else {
-        Vec::new()
-    };
+    let drift =
+        if hash(live) == hash(manifest) { ownership::missing(manifest, live, FIELD_MANAGER) } else { Vec::new() };
     if drift.is_empty() && hash(live) == hash(manifest) { Step::InSync } else { Step::Update { drift } }
 }
 

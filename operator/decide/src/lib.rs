@@ -8,9 +8,12 @@
 #![deny(missing_docs)]
 
 pub mod affinity;
+pub mod binding;
 pub mod cluster;
 pub mod deletes;
 pub mod failover;
+pub mod first_write;
+pub mod fleet;
 pub mod health;
 pub mod ids;
 pub mod interpret;
@@ -23,7 +26,4 @@ pub mod render;
 pub mod schedule;
 pub mod taint;
 pub mod time;
-pub mod binding;
-pub mod first_write;
-pub mod fleet;
 pub mod trigger;

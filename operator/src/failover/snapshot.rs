@@ -4,11 +4,11 @@
 use atoll_crds::atoll::isolation_snapshot::{
     BindingReference, Evidence, IsolationSnapshot, IsolationSnapshotSpec, PlacementRecord,
 };
+use atoll_crds::work::binding::ResourceHealth;
 use atoll_crds::{Cluster, cluster};
 use atoll_decide::health::Verdict;
 use atoll_decide::ids::ClusterName;
 use atoll_decide::interpret::Health;
-use atoll_crds::work::binding::ResourceHealth;
 use kube::api::PostParams;
 use kube::{Api, ResourceExt};
 
@@ -67,12 +67,7 @@ fn placements(app: &App, cluster: &ClusterName) -> Vec<PlacementRecord> {
     records
 }
 
-fn record(
-    app: &App,
-    cluster: &ClusterName,
-    key: &atoll_decide::ids::ObjectKey,
-    binding: &Binding,
-) -> PlacementRecord {
+fn record(app: &App, cluster: &ClusterName, key: &atoll_decide::ids::ObjectKey, binding: &Binding) -> PlacementRecord {
     let copies = app.fleet.copies(key);
     let health = match copies.get(cluster.as_str()).map(|copy| copy.health) {
         Some(Health::Healthy) => ResourceHealth::Healthy,

@@ -1,6 +1,6 @@
 //! The bindings of the hub, as last seen or written.
 //!
-//! Enters: ResourceBindings and ClusterResourceBindings from watches and from
+//! Enters: `ResourceBindings` and `ClusterResourceBindings` from watches and from
 //! our own writes. Leaves: for each template its binding. An event older than
 //! our own write is ignored.
 
@@ -16,7 +16,7 @@ use kube::ResourceExt;
 /// Which object on the hub a binding is.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BindingRef {
-    /// None: a ClusterResourceBinding.
+    /// None: a `ClusterResourceBinding`.
     pub namespace: Option<Arc<str>>,
     /// Its name.
     pub name: Arc<str>,
@@ -68,10 +68,7 @@ impl Binding {
     pub fn of<B: BindingKind>(object: &B) -> Self {
         let status = object.status();
         Self {
-            reference: BindingRef {
-                namespace: object.namespace().map(Into::into),
-                name: object.name_any().into(),
-            },
+            reference: BindingRef { namespace: object.namespace().map(Into::into), name: object.name_any().into() },
             uid: object.uid().unwrap_or_default(),
             resource_version: object.resource_version().unwrap_or_default(),
             generation: object.meta().generation.unwrap_or_default(),
@@ -109,7 +106,8 @@ impl Binding {
         let spec = &self.spec;
         let targets = spec.clusters.iter().map(|target| target.name.as_str());
         let leaving = spec.graceful_eviction_tasks.iter().map(|task| task.from_cluster.as_str());
-        let followed = spec.required_by.iter().flat_map(|parent| parent.clusters.iter().map(|target| target.name.as_str()));
+        let followed =
+            spec.required_by.iter().flat_map(|parent| parent.clusters.iter().map(|target| target.name.as_str()));
         targets.chain(leaving).chain(followed).map(ClusterName::from)
     }
 

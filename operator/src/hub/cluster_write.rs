@@ -39,11 +39,7 @@ pub async fn status(
 
 /// Changes labels, taints and annotations: `change` edits a copy of the
 /// object, and what differs is written.
-pub async fn marks(
-    client: &Client,
-    cluster: &Cluster,
-    change: impl Fn(&mut Cluster),
-) -> Result<Written, kube::Error> {
+pub async fn marks(client: &Client, cluster: &Cluster, change: impl Fn(&mut Cluster)) -> Result<Written, kube::Error> {
     let difference = |cluster: &Cluster| {
         let mut after = cluster.clone();
         change(&mut after);

@@ -68,7 +68,8 @@ impl Kinds {
 
     async fn fetch(&self, gvk: &Gvk) -> Result<Arc<KindInfo>, Error> {
         let list = self.fetch_resources(gvk).await?;
-        let Some(resource) = list.resources.iter().find(|resource| *resource.kind == *gvk.kind && !resource.name.contains('/'))
+        let Some(resource) =
+            list.resources.iter().find(|resource| *resource.kind == *gvk.kind && !resource.name.contains('/'))
         else {
             return Err(Error::NotServed(gvk.clone()));
         };

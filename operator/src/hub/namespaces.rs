@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use atoll_crds::names::{is_reserved_namespace, label};
 use atoll_crds::names::reserved::is_system_namespace;
+use atoll_crds::names::{is_reserved_namespace, label};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::ResourceExt;
 

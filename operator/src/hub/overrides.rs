@@ -52,7 +52,9 @@ impl Overrides {
             return Vec::new();
         }
         let in_order = applicable(inner.known.values().map(|policy| &**policy), key, labels);
-        let shared = |wanted: &OverridePolicy| inner.known.values().find(|known| std::ptr::eq(&***known, wanted)).cloned();
+        let shared = |wanted: &OverridePolicy| {
+            inner.known.values().find(|known| std::ptr::eq(&raw const ***known, wanted)).cloned()
+        };
         in_order.into_iter().filter_map(shared).collect()
     }
 

@@ -54,9 +54,13 @@ async fn update(app: &App, reference: &PolicyRef) -> Result<bool, kube::Error> {
             return Ok(false);
         }
         let rest: Vec<&String> = policy.finalizers().iter().filter(|name| *name != finalizer).collect();
-        write(app, reference, json!({"metadata": {
-            "resourceVersion": policy.resource_version(), "finalizers": rest,
-        }}))
+        write(
+            app,
+            reference,
+            json!({"metadata": {
+                "resourceVersion": policy.resource_version(), "finalizers": rest,
+            }}),
+        )
         .await?;
         return Ok(true);
     }
@@ -70,17 +74,20 @@ async fn update(app: &App, reference: &PolicyRef) -> Result<bool, kube::Error> {
     }
     let id = policy.labels().get(label).filter(|id| !id.is_empty()).cloned();
     let id = id.unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
-    write(app, reference, json!({"metadata": {
-        "resourceVersion": policy.resource_version(), "labels": {label: id}, "finalizers": finalizers,
-    }}))
+    write(
+        app,
+        reference,
+        json!({"metadata": {
+            "resourceVersion": policy.resource_version(), "labels": {label: id}, "finalizers": finalizers,
+        }}),
+    )
     .await?;
     Ok(true)
 }
 
 fn is_claiming(app: &App, reference: &PolicyRef) -> bool {
-    let held = app.templates.keys_where(|template| {
-        claim::recorded(template).is_some_and(|claim| claim.policy == *reference)
-    });
+    let held =
+        app.templates.keys_where(|template| claim::recorded(template).is_some_and(|claim| claim.policy == *reference));
     for key in &held {
         app.reconcile.add(key.clone(), Lane::User);
     }

@@ -6,17 +6,17 @@ use tokio::sync::watch;
 /// The lists every decision needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum List {
-    /// PropagationPolicies.
+    /// `PropagationPolicies`.
     PropagationPolicies,
-    /// ClusterPropagationPolicies.
+    /// `ClusterPropagationPolicies`.
     ClusterPropagationPolicies,
-    /// OverridePolicies.
+    /// `OverridePolicies`.
     OverridePolicies,
-    /// ClusterOverridePolicies.
+    /// `ClusterOverridePolicies`.
     ClusterOverridePolicies,
-    /// ResourceBindings.
+    /// `ResourceBindings`.
     ResourceBindings,
-    /// ClusterResourceBindings.
+    /// `ClusterResourceBindings`.
     ClusterResourceBindings,
     /// Clusters.
     Clusters,

@@ -5,8 +5,8 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use atoll_crds::names::reserved::{is_never_propagated, is_system_namespace};
 use atoll_crds::names::is_reserved_namespace;
+use atoll_crds::names::reserved::{is_never_propagated, is_system_namespace};
 use atoll_decide::ids::{Gvk, ObjectKey};
 use kube::core::DynamicObject;
 use kube::runtime::watcher;

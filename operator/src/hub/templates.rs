@@ -141,7 +141,13 @@ impl Templates {
 
     /// Keys of one kind.
     pub fn keys_of(&self, gvk: &Gvk) -> HashSet<ObjectKey> {
-        self.by_key.read().unwrap_or_else(PoisonError::into_inner).keys().filter(|key| key.gvk == *gvk).cloned().collect()
+        self.by_key
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .keys()
+            .filter(|key| key.gvk == *gvk)
+            .cloned()
+            .collect()
     }
 
     /// All keys for which `wanted` holds.

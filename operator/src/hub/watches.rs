@@ -38,10 +38,20 @@ pub fn start(app: &Arc<App>, tasks: &Tasks) {
     spawn::<ClusterPropagationPolicy>(app, tasks, "watch clusterpropagationpolicies", policies(list));
     let overrides = |list| OverrideSink { app: Arc::clone(app), list, seen: HashSet::new() };
     spawn::<OverridePolicy>(app, tasks, "watch overridepolicies", overrides(List::OverridePolicies));
-    spawn::<ClusterOverridePolicy>(app, tasks, "watch clusteroverridepolicies", overrides(List::ClusterOverridePolicies));
+    spawn::<ClusterOverridePolicy>(
+        app,
+        tasks,
+        "watch clusteroverridepolicies",
+        overrides(List::ClusterOverridePolicies),
+    );
     let bindings = |list| BindingSink { app: Arc::clone(app), list, seen: HashSet::new() };
     spawn::<ResourceBinding>(app, tasks, "watch resourcebindings", bindings(List::ResourceBindings));
-    spawn::<ClusterResourceBinding>(app, tasks, "watch clusterresourcebindings", bindings(List::ClusterResourceBindings));
+    spawn::<ClusterResourceBinding>(
+        app,
+        tasks,
+        "watch clusterresourcebindings",
+        bindings(List::ClusterResourceBindings),
+    );
     spawn::<Cluster>(app, tasks, "watch clusters", ClusterSink { app: Arc::clone(app), seen: HashSet::new() });
     spawn::<Namespace>(app, tasks, "watch namespaces", NamespaceSink { app: Arc::clone(app) });
 }
@@ -215,6 +225,7 @@ impl BindingSink {
     fn remove(&self, key: ObjectKey, uid: &str, lane: Lane) {
         self.app.bindings.remove(&key, uid);
         self.app.fleet.forget_binding(&key);
+        self.app.forget_template(&key);
         self.app.reconcile.add(key, lane);
     }
 }

@@ -6,7 +6,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use atoll_decide::ids::ObjectKey;
 use super::failure::Failure;
 use super::intent::{Intent, Order};
 use super::lane::{Ended, Turn};
@@ -16,6 +15,7 @@ use super::write::{self, Address, Applied};
 use crate::app::App;
 use crate::queue::Lane;
 use crate::telemetry::metrics::labels::{ApplyLabel, DeleteLabel, DriftLabel};
+use atoll_decide::ids::ObjectKey;
 
 /// A deletion under way is looked at again after this.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
@@ -53,7 +53,7 @@ async fn carry_out(app: &App, member: &Member, turn: &Turn) -> Ended {
     let address = Address { client: &member.connection.work, kind, key: &turn.key };
     match intent {
         Intent::Apply { manifest, on_foreign } => {
-            let ours = member.copies.get(&turn.key).filter(|copy| copy.may_be_overwritten());
+            let ours = member.copies.get(&turn.key).filter(super::copies::Copy::may_be_overwritten);
             let applied = address.apply(manifest, *on_foreign, ours.as_ref().map(|copy| &*copy.uid)).await;
             match applied {
                 Ok(applied) => {
@@ -117,11 +117,12 @@ fn settle(app: &App, member: &Member, turn: Turn, ended: &Ended) {
         if is_apply {
             app.metrics.members.applies.inc(label(failure));
         }
-        if is_apply && !matches!(failure, Failure::Raced(_)) {
-            if app.fleet.observe_failure(&key, &member.name, failure.to_string()) {
-                app.status_due(&key);
-                app.tell_refused(&key, &member.name, failure);
-            }
+        if is_apply
+            && !matches!(failure, Failure::Raced(_))
+            && app.fleet.observe_failure(&key, &member.name, failure.to_string())
+        {
+            app.status_due(&key);
+            app.tell_refused(&key, &member.name, failure);
         }
     }
     if member.lane.settle(turn, ended) {

@@ -89,7 +89,10 @@ fn config(endpoint: &Endpoint) -> Result<Config, Error> {
     config.proxy_url = endpoint
         .proxy
         .as_ref()
-        .map(|url| url.parse().map_err(|cause: http::uri::InvalidUri| Error::Proxy { url: url.clone(), cause: cause.to_string() }))
+        .map(|url| {
+            url.parse()
+                .map_err(|cause: http::uri::InvalidUri| Error::Proxy { url: url.clone(), cause: cause.to_string() })
+        })
         .transpose()?;
     Ok(config)
 }
@@ -110,7 +113,13 @@ mod tests {
     use super::*;
 
     fn endpoint() -> Endpoint {
-        Endpoint { url: "https://192.0.2.1:6443".into(), ca_bundle: None, token: "t".into(), insecure: false, proxy: None }
+        Endpoint {
+            url: "https://192.0.2.1:6443".into(),
+            ca_bundle: None,
+            token: "t".into(),
+            insecure: false,
+            proxy: None,
+        }
     }
 
     #[test]

@@ -38,11 +38,6 @@ pub struct Copy {
 }
 
 impl Copy {
-    /// A field of ours has another manager or is gone.
-    pub fn has_drifted(&self) -> bool {
-        self.verified.is_some() && self.verified != self.fields
-    }
-
     /// This process has seen the copy hold what `hash` stands for, and nothing
     /// of it has changed since.
     pub fn is_in_sync(&self, hash: &str) -> bool {
@@ -116,7 +111,9 @@ impl Copies {
         if copy.uid == known.uid && copy.hash == known.hash {
             copy.verified = known.verified;
         }
-        let seen = if copy.fields == known.fields && copy.hash == known.hash && copy.uid == known.uid
+        let seen = if copy.fields == known.fields
+            && copy.hash == known.hash
+            && copy.uid == known.uid
             && copy.deleting == known.deleting
         {
             Seen::Same
@@ -218,7 +215,7 @@ mod tests {
         let copies = Copies::default();
         copies.verify(&key(), &live(1, "h", &json!({"f:data": {"f:x": {}}})));
         assert_eq!(copies.observe(&key(), &live(2, "h", &json!({"f:data": {}}))), Seen::Changed);
-        assert!(copies.get(&key()).unwrap().has_drifted());
+        assert!(!copies.get(&key()).unwrap().is_in_sync("h"));
     }
 
     #[test]
@@ -242,6 +239,5 @@ mod tests {
         let copies = Copies::default();
         copies.observe(&key(), &live(1, "h", &json!({"f:data": {}})));
         assert!(!copies.get(&key()).unwrap().is_in_sync("h"));
-        assert!(!copies.get(&key()).unwrap().has_drifted());
     }
 }

@@ -47,9 +47,10 @@ impl Failure {
         let missing_kind = status.details.as_ref().map(|details| details.kind.as_str());
         match status.code {
             401 => Self::Unauthorized(message),
-            403 if status.details.as_ref().is_some_and(|details| {
-                details.causes.iter().any(|cause| cause.reason == "NamespaceTerminating")
-            }) =>
+            403 if status
+                .details
+                .as_ref()
+                .is_some_and(|details| details.causes.iter().any(|cause| cause.reason == "NamespaceTerminating")) =>
             {
                 Self::Terminating(message)
             }
@@ -65,9 +66,8 @@ impl Failure {
     /// How long to wait before the same intent is tried again; `attempt`
     /// counts from 1. A changed intent is tried at once.
     pub fn retry_after(&self, attempt: u32) -> Duration {
-        let doubling = |first: Duration, most: Duration| {
-            most.min(first.saturating_mul(1 << attempt.saturating_sub(1).min(16)))
-        };
+        let doubling =
+            |first: Duration, most: Duration| most.min(first.saturating_mul(1 << attempt.saturating_sub(1).min(16)));
         match self {
             Self::NamespaceMissing(_) => doubling(Duration::from_millis(50), Duration::from_secs(5)),
             Self::Raced(_) => doubling(Duration::from_millis(20), Duration::from_secs(5)),
@@ -79,7 +79,7 @@ impl Failure {
             }
             // The user has to change something, here or there; that change
             // comes as a new intent or as a member event.
-            Self::Rejected(_) | Self::Foreign(_) => doubling(Duration::from_secs(1), Duration::from_secs(300)),
+            Self::Rejected(_) | Self::Foreign(_) => doubling(Duration::from_secs(1), Duration::from_mins(5)),
         }
     }
 

@@ -22,6 +22,7 @@ use super::member::Member;
 use super::probe::{self, Answer};
 use crate::app::App;
 use crate::clock;
+use crate::telemetry::metrics::labels::{PlaneLabel, ProbeLabel};
 
 /// An authenticated read runs once in so many looks at `/readyz`: it costs the
 /// member more and tells less about being there.
@@ -135,6 +136,7 @@ async fn observed(app: &App, member: &Member, level: Level, answer: impl Future<
 }
 
 fn observe(app: &App, member: &Member, asked: Asked, target: TargetId, sent: Mono, answer: &Answer) {
+    count(app, member, &asked, answer);
     let outcome = match answer {
         Answer::Good => Outcome::Fine,
         Answer::Bad(why) => Outcome::Wrong(why.clone()),
@@ -143,6 +145,20 @@ fn observe(app: &App, member: &Member, asked: Asked, target: TargetId, sent: Mon
     let observation = Observation { asked, target, sent, at: clock::mono(), outcome };
     let transitions = member.health.detector().observe(&observation);
     tell(app, member, &transitions);
+}
+
+fn count(app: &App, member: &Member, asked: &Asked, answer: &Answer) {
+    let plane = match asked {
+        Asked::Api(Level::Use) => return,
+        Asked::Api(_) => PlaneLabel::Api,
+        Asked::Data => PlaneLabel::Data,
+    };
+    let outcome = match answer {
+        Answer::Good => ProbeLabel::Good,
+        Answer::Bad(_) => ProbeLabel::Bad,
+        Answer::Silence(_) => ProbeLabel::Silence,
+    };
+    app.metrics.health.probes.observe(&member.name, plane, outcome);
 }
 
 /// Real use is evidence too: an apply or a watch got an answer.
@@ -178,6 +194,9 @@ fn tell(app: &App, member: &Member, transitions: &[Transition]) {
             Change::Data(from, to) => format!("data {from:?} -> {to:?}"),
             Change::Grade(from, to) => format!("grade {from:?} -> {to:?}"),
         };
+        if let Change::Grade(_, to) = transition.change {
+            app.metrics.health.verdicts.inc(to.into());
+        }
         tracing::info!(cluster = %member.name, %change, why = %transition.why, "verdict");
     }
     if !transitions.is_empty() {

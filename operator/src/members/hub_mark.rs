@@ -19,7 +19,7 @@ use super::write;
 use crate::app::App;
 use crate::clock;
 
-/// The ConfigMap on the member that holds it.
+/// The `ConfigMap` on the member that holds it.
 const NAME: &str = "atoll-hub";
 /// A failed read or write is repeated after this.
 const TRY_AGAIN: Duration = Duration::from_secs(3);

@@ -114,9 +114,13 @@ impl NodeFacts {
         let status = node.status.as_ref();
         let conditions = status.and_then(|status| status.conditions.as_ref());
         let addresses = status.and_then(|status| status.addresses.as_ref()).into_iter().flatten();
-        let port = status.and_then(|status| status.daemon_endpoints.as_ref()?.kubelet_endpoint.as_ref()).map(|end| end.port);
+        let port =
+            status.and_then(|status| status.daemon_endpoints.as_ref()?.kubelet_endpoint.as_ref()).map(|end| end.port);
         Self {
-            ready: conditions.into_iter().flatten().any(|condition| condition.type_ == "Ready" && condition.status == "True"),
+            ready: conditions
+                .into_iter()
+                .flatten()
+                .any(|condition| condition.type_ == "Ready" && condition.status == "True"),
             addresses: addresses
                 .filter(|address| address.type_ == "InternalIP")
                 .filter_map(|address| address.address.parse().ok())

@@ -61,17 +61,9 @@ pub struct Turn {
     pub key: ObjectKey,
     /// What is wanted of it.
     pub order: Order,
-    attempts: u32,
     version: u64,
     started: tokio::time::Instant,
     _work: Work<ObjectKey>,
-}
-
-impl Turn {
-    /// Failed attempts before this one.
-    pub fn attempts(&self) -> u32 {
-        self.attempts
-    }
 }
 
 /// How a turn went.
@@ -151,7 +143,6 @@ impl Lane {
                 return Turn {
                     key: work.key.clone(),
                     order: wanted.order.clone(),
-                    attempts: wanted.attempts,
                     version: wanted.version,
                     started: tokio::time::Instant::now(),
                     _work: work,

@@ -30,19 +30,16 @@ pub async fn drive(app: &Arc<App>, cluster: &Cluster) -> Result<(), kube::Error>
     let keep = cluster.annotations().get(annotation::KEEP_OBJECTS).is_some_and(|value| value == "true");
     let member = app.members.get(&name);
     let reachable = member.is_some() && app.fleet.view().source(&name) == Source::Known;
-    match member.filter(|_| reachable) {
-        Some(member) => {
-            let left = take_away(app, &member, keep);
-            if left > 0 {
-                tracing::info!(cluster = %name, left, "copies are leaving");
-                app.members.changed.add_after(name, Lane::User, LOOK_AGAIN);
-                return Ok(());
-            }
+    if let Some(member) = member.filter(|_| reachable) {
+        let left = take_away(app, &member, keep);
+        if left > 0 {
+            tracing::info!(cluster = %name, left, "copies are leaving");
+            app.members.changed.add_after(name, Lane::User, LOOK_AGAIN);
+            return Ok(());
         }
-        None => {
-            let message = "the cluster does not answer: its objects stay there; remove them by hand if it comes back";
-            app.tell_cluster(&name, "ObjectsLeftBehind", message, true);
-        }
+    } else {
+        let message = "the cluster does not answer: its objects stay there; remove them by hand if it comes back";
+        app.tell_cluster(&name, "ObjectsLeftBehind", message, true);
     }
     let written = cluster_write::marks(&app.hub, cluster, |cluster| {
         cluster.finalizers_mut().retain(|held| held != finalizer::CLUSTER);
@@ -59,7 +56,8 @@ pub async fn drive(app: &Arc<App>, cluster: &Cluster) -> Result<(), kube::Error>
 fn take_away(app: &Arc<App>, member: &Arc<Member>, keep: bool) -> usize {
     let copies = member.copies.all();
     for (key, copy) in &copies {
-        let named = app.bindings.get(key).is_some_and(|binding| binding.named_clusters().any(|name| name == member.name));
+        let named =
+            app.bindings.get(key).is_some_and(|binding| binding.named_clusters().any(|name| name == member.name));
         if keep {
             let intent = Intent::Release { binding: copy.binding.to_string() };
             member.lane.submit(key.clone(), Order { intent, kind: app.kind(key) }, Lane::User);

@@ -17,7 +17,6 @@ use tokio::sync::{Notify, watch};
 use super::connection::{Connection, Endpoint};
 use super::copies::Copies;
 use super::discovery::{self, Apis};
-use super::failure::Failure;
 use super::health::{self, Health};
 use super::intent::KindInfo;
 use super::inventory::{Inventory, Nodes, Pods};
@@ -80,7 +79,6 @@ struct Inner {
     budget: Budget,
     /// What the last refused delete was told.
     paused: Option<String>,
-    failure: Option<Failure>,
     comparison: Comparison,
     taints_seen: BTreeMap<String, Mono>,
 }
@@ -109,7 +107,6 @@ impl Member {
             watched: HashMap::new(),
             budget: Budget::new(name.clone(), deletes_paused),
             paused: None,
-            failure: None,
             comparison: Comparison::default(),
             taints_seen: BTreeMap::new(),
         };
@@ -148,7 +145,11 @@ impl Member {
         self.tasks.spawn(name("discovery"), OnExit::EndProcess, Arc::clone(self).discover(Arc::clone(app)));
         self.tasks.spawn(name("status"), OnExit::EndProcess, facts::run(Arc::clone(app), Arc::clone(self)));
         let todo = self.namespaces.clone();
-        self.tasks.spawn(name("namespaces"), OnExit::EndProcess, namespaces::run(Arc::clone(app), Arc::clone(self), todo));
+        self.tasks.spawn(
+            name("namespaces"),
+            OnExit::EndProcess,
+            namespaces::run(Arc::clone(app), Arc::clone(self), todo),
+        );
         self.tasks.spawn(name("orphans"), OnExit::EndProcess, orphans::run(Arc::clone(app), Arc::clone(self)));
         self.tasks.spawn(name("hub mark"), OnExit::EndProcess, hub_mark::run(Arc::clone(app), Arc::clone(self)));
     }
@@ -215,12 +216,6 @@ impl Member {
         hub_mark::pause_by_mark(self).or_else(|| self.lock().paused.clone())
     }
 
-    /// The last answer that said what is wrong with the way in: credentials,
-    /// certificate, permissions.
-    pub fn failure(&self) -> Option<Failure> {
-        self.lock().failure.clone()
-    }
-
     /// When what runs there was last compared completely.
     pub fn compared(&self) -> Option<Mono> {
         self.lock().comparison.done
@@ -276,7 +271,6 @@ impl Member {
         loop {
             match discovery::fetch(&self.connection.work).await {
                 Ok(found) => {
-                    self.lock().failure = None;
                     let found = Arc::new(found);
                     let changed = self.apis.send_if_modified(|known| {
                         let changed = known.as_ref() != Some(&found);
@@ -290,7 +284,6 @@ impl Member {
                 }
                 Err(failure) => {
                     tracing::debug!(cluster = %self.name, %failure, "discovery failed; the last answer stands");
-                    self.lock().failure = Some(failure);
                 }
             }
             tokio::time::sleep(DISCOVER_EVERY).await;

@@ -11,8 +11,8 @@ use atoll_decide::first_write::OnForeign;
 use atoll_decide::ids::{Gvk, ObjectKey};
 use atoll_decide::render::{self, Destination, Manifest, Provenance, Render, marks};
 use k8s_openapi::api::core::v1::Namespace;
-use kube::core::ApiResource;
 use kube::Api;
+use kube::core::ApiResource;
 use serde_json::{Value, json};
 
 use super::failure::Failure;
@@ -124,8 +124,13 @@ fn render_for(
         hub_uid: app.hub_uid.to_string(),
     };
     let template = render::prune(&key.gvk, object);
-    let input =
-        Render { template: &template, overrides: &overrides, provenance: &provenance, scale: None, members_scale: false };
+    let input = Render {
+        template: &template,
+        overrides: &overrides,
+        provenance: &provenance,
+        scale: None,
+        members_scale: false,
+    };
     let destination = Destination { cluster, replicas: None, completions: None };
     render::render(&input, &destination).map_err(|error| Failure::Rejected(error.to_string()))
 }

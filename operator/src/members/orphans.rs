@@ -38,7 +38,10 @@ pub async fn run(app: Arc<App>, member: Arc<Member>) {
 fn find(app: &App, member: &Member) -> Vec<String> {
     let copies = member.copies.all().into_iter();
     let orphans = copies.filter(|(key, copy)| {
-        !copy.binding.is_empty() && !copy.deleting && app.bindings.get(key).is_none() && app.templates.get(key).is_none()
+        !copy.binding.is_empty()
+            && !copy.deleting
+            && app.bindings.get(key).is_none()
+            && app.templates.get(key).is_none()
     });
     let mut names: Vec<String> = orphans.map(|(key, _)| key.to_string()).collect();
     names.sort();

@@ -28,14 +28,6 @@ impl Answer {
     pub fn answered(&self) -> bool {
         !matches!(self, Self::Silence(_))
     }
-
-    /// What to show a person.
-    pub fn detail(&self) -> &str {
-        match self {
-            Self::Good => "ok",
-            Self::Bad(why) | Self::Silence(why) => why,
-        }
-    }
 }
 
 /// Connects to `target` and closes again.
@@ -63,7 +55,8 @@ pub async fn read(client: &Client, path: &str, deadline: Duration) -> Answer {
 fn of_client(path: &str, error: &kube::Error) -> Answer {
     if let kube::Error::Api(status) = error {
         return Answer::Bad(match status.code {
-            401 => "the token in the Secret of the cluster is not accepted (401): renew it with `kubectl atoll join`".into(),
+            401 => "the token in the Secret of the cluster is not accepted (401): renew it with `kubectl atoll join`"
+                .into(),
             403 => format!("the token may not read {path} (403): extend its role with `kubectl atoll grant`"),
             code => format!("{path} answered {code}: {}", status.message),
         });

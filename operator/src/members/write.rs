@@ -18,7 +18,7 @@ use super::failure::Failure;
 use super::intent::KindInfo;
 
 /// A write to a member starts only while the leader's lease outlives this.
-pub const DEADLINE: Duration = Duration::from_millis(2000);
+pub const DEADLINE: Duration = Duration::from_secs(2);
 
 /// How one object is reached on one member.
 pub struct Address<'a> {
@@ -168,9 +168,9 @@ impl Address<'_> {
 }
 
 fn has_other_managers(live: &Value) -> bool {
-    live["metadata"]["managedFields"]
-        .as_array()
-        .is_some_and(|entries| entries.iter().any(|entry| entry["manager"] != FIELD_MANAGER && entry["subresource"].is_null()))
+    live["metadata"]["managedFields"].as_array().is_some_and(|entries| {
+        entries.iter().any(|entry| entry["manager"] != FIELD_MANAGER && entry["subresource"].is_null())
+    })
 }
 
 fn foreign_message(key: &ObjectKey, owner: &Owner) -> String {

@@ -11,7 +11,7 @@ use atoll_decide::ids::ClusterName;
 use atoll_decide::interpret::Health;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-use crate::copy_state::{CopyState, Copies};
+use crate::copy_state::{Copies, CopyState};
 use crate::hub::bindings::Binding;
 
 /// What was last said of the schedule.
@@ -35,7 +35,8 @@ pub fn build(
     put_schedule(&mut status, binding, news, now);
     status.aggregated_status = items(binding, copies, fleet);
     put_applied(&mut status, binding, now);
-    let is_target = |item: &&AggregatedStatusItem| binding.spec.clusters.iter().any(|one| one.name == item.cluster_name);
+    let is_target =
+        |item: &&AggregatedStatusItem| binding.spec.clusters.iter().any(|one| one.name == item.cluster_name);
     let targets = status.aggregated_status.iter().filter(is_target);
     let healthy = targets.filter(|item| item.health == Some(ResourceHealth::Healthy)).count();
     status.healthy = Some(format!("{healthy}/{}", binding.spec.clusters.len()));

@@ -71,9 +71,9 @@ pub fn build(
         reschedule_triggered_at: old.and_then(|spec| spec.reschedule_triggered_at.clone()),
         suspension: suspension(policy, old),
         preserve_resources_on_deletion: raw.preserve_resources_on_deletion,
-        schedule_priority: old.and_then(|spec| spec.schedule_priority.clone()).or_else(|| {
-            raw.schedule_priority.is_some().then(BindingPriority::default)
-        }),
+        schedule_priority: old
+            .and_then(|spec| spec.schedule_priority.clone())
+            .or_else(|| raw.schedule_priority.is_some().then(BindingPriority::default)),
         workload_affinity_groups: None,
     };
     Wanted { reference: reference(template), labels: labels(policy), annotations: annotations(policy), spec }

@@ -9,8 +9,8 @@ use serde_json::{Map, Value, json};
 use super::binding::claim_annotations;
 use crate::hub::templates::Template;
 
-/// The claim recorded on a template: complete metadata of a PropagationPolicy
-/// first, then of a ClusterPropagationPolicy (karmada-api 2.2).
+/// The claim recorded on a template: complete metadata of a `PropagationPolicy`
+/// first, then of a `ClusterPropagationPolicy` (karmada-api 2.2).
 pub fn recorded(template: &Template) -> Option<Claim> {
     let label = |key: &str| template.labels.get(key).cloned();
     let namespaced = || {

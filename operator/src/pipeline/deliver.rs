@@ -60,7 +60,9 @@ async fn order_targets(
 ) -> Result<(), Error> {
     let open: Vec<(&Target, Arc<Member>)> = targets
         .iter()
-        .filter(|target| !is_suspended(&binding.spec, target.cluster.as_str()) && may_start(app, template, binding, target, fleet))
+        .filter(|target| {
+            !is_suspended(&binding.spec, target.cluster.as_str()) && may_start(app, template, binding, target, fleet)
+        })
         .filter_map(|target| Some((target, app.members.get(&target.cluster)?)))
         .collect();
     let inputs = Inputs::of(app, template, binding, divided);
@@ -83,12 +85,11 @@ async fn order_targets(
             }
         }
     }
-    match failure {
-        Some(error) => Err(error.into()),
-        None => {
-            app.templates.drop_content(template);
-            Ok(())
-        }
+    if let Some(error) = failure {
+        Err(error.into())
+    } else {
+        app.templates.drop_content(template);
+        Ok(())
     }
 }
 
@@ -294,7 +295,8 @@ fn may_remove(
 ) -> Removal {
     let copies = app.fleet.copies(&template.key);
     let names: Vec<ClusterName> = targets.iter().map(|target| target.cluster.clone()).collect();
-    let health: Vec<Copy<'_>> = names.iter().map(|name| (name, app.copy_health(&template.key, name, &copies, fleet))).collect();
+    let health: Vec<Copy<'_>> =
+        names.iter().map(|name| (name, app.copy_health(&template.key, name, &copies, fleet))).collect();
     decision::may_remove(
         &decision::Dropped {
             placement: &policy.placement,

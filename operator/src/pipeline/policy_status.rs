@@ -93,9 +93,8 @@ async fn update(app: &App, reference: &PolicyRef) -> Result<bool, kube::Error> {
 }
 
 fn build(app: &App, reference: &PolicyRef, known: &Known, before: Option<&PolicyStatus>) -> PolicyStatus {
-    let held = app.templates.keys_where(|template| {
-        claim::recorded(template).is_some_and(|claim| claim.policy == *reference)
-    });
+    let held =
+        app.templates.keys_where(|template| claim::recorded(template).is_some_and(|claim| claim.policy == *reference));
     let bindings: Vec<Arc<Binding>> = held.iter().filter_map(|key| app.bindings.get(key)).collect();
     let (value, message) = judge(app, known, held.len(), &bindings);
     let (matched, failed) = clusters(&bindings);
@@ -160,7 +159,10 @@ fn judge(app: &App, known: &Known, held: usize, bindings: &[Arc<Binding>]) -> (R
     }
     let told = |binding: &&Arc<Binding>| binding.status.is_some();
     if bindings.iter().filter(told).count() < held {
-        return (Ready::Progressing, format!("{} of {held} templates have answered", bindings.iter().filter(told).count()));
+        return (
+            Ready::Progressing,
+            format!("{} of {held} templates have answered", bindings.iter().filter(told).count()),
+        );
     }
     let is_false = |binding: &Binding, type_: &str| {
         let conditions = binding.status.iter().flat_map(|status| &status.conditions);

@@ -66,9 +66,11 @@ fn holders(
     binding: &Binding,
     mark: &str,
 ) -> std::collections::BTreeSet<atoll_decide::ids::ClusterName> {
-    let seen = app.members.all().into_iter().filter(|member| {
-        member.copies.get(key).is_some_and(|copy| *copy.binding == *mark)
-    });
+    let seen = app
+        .members
+        .all()
+        .into_iter()
+        .filter(|member| member.copies.get(key).is_some_and(|copy| *copy.binding == *mark));
     binding.named_clusters().chain(seen.map(|member| member.name.clone())).collect()
 }
 

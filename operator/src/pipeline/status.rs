@@ -120,15 +120,12 @@ async fn write(app: &App, binding: &Binding, status: BindingStatus) -> Result<()
     let patch = json!({"status": replaced(binding.status.as_deref(), &status)});
     let parameters = PatchParams { field_manager: Some("atoll".into()), ..PatchParams::default() };
     let BindingRef { namespace, name } = &binding.reference;
-    let written = match namespace {
-        Some(namespace) => {
-            let api: Api<ResourceBinding> = Api::namespaced(app.hub.clone(), namespace);
-            api.patch_status(name, &parameters, &Patch::Merge(patch)).await.map(|object| Binding::of(&object))
-        }
-        None => {
-            let api: Api<ClusterResourceBinding> = Api::all(app.hub.clone());
-            api.patch_status(name, &parameters, &Patch::Merge(patch)).await.map(|object| Binding::of(&object))
-        }
+    let written = if let Some(namespace) = namespace {
+        let api: Api<ResourceBinding> = Api::namespaced(app.hub.clone(), namespace);
+        api.patch_status(name, &parameters, &Patch::Merge(patch)).await.map(|object| Binding::of(&object))
+    } else {
+        let api: Api<ClusterResourceBinding> = Api::all(app.hub.clone());
+        api.patch_status(name, &parameters, &Patch::Merge(patch)).await.map(|object| Binding::of(&object))
     };
     match written {
         Ok(written) => {
@@ -173,7 +170,10 @@ async fn update_template(app: &App, key: &ObjectKey, binding: &Binding, copies: 
         binding.spec.clusters.iter().map(|target| ClusterName::from(target.name.as_str())).collect();
     let items: Vec<StatusItem<'_>> = names
         .iter()
-        .map(|cluster| StatusItem { cluster, status: copies.get(cluster.as_str()).and_then(|copy| copy.status.as_deref()) })
+        .map(|cluster| StatusItem {
+            cluster,
+            status: copies.get(cluster.as_str()).and_then(|copy| copy.status.as_deref()),
+        })
         .collect();
     let now = clock::rfc3339();
     let Some(status) = interpret::aggregate(&key.gvk, &template, &items, &now) else { return Ok(()) };

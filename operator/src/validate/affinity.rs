@@ -36,7 +36,8 @@ fn field_requirement(field: &str, raw: &raw::FieldRequirement, problems: &mut Pr
         "region" => ClusterField::Region,
         "zone" => ClusterField::Zone,
         other => {
-            problems.add(format!("{field}.key"), format!("{other:?} is no cluster field; use provider, region or zone"));
+            problems
+                .add(format!("{field}.key"), format!("{other:?} is no cluster field; use provider, region or zone"));
             return None;
         }
     };
@@ -54,10 +55,11 @@ fn field_requirement(field: &str, raw: &raw::FieldRequirement, problems: &mut Pr
 
 /// Reads a label selector that stands at `field`.
 pub fn label_selector(field: &str, selector: &meta::LabelSelector, problems: &mut Problems) -> LabelSelector {
-    let equal = selector.match_labels.iter().flatten().map(|(key, value)| Requirement {
-        key: key.clone(),
-        operator: Operator::In(BTreeSet::from([value.clone()])),
-    });
+    let equal = selector
+        .match_labels
+        .iter()
+        .flatten()
+        .map(|(key, value)| Requirement { key: key.clone(), operator: Operator::In(BTreeSet::from([value.clone()])) });
     let mut requirements: Vec<Requirement> = equal.collect();
     for (index, expression) in selector.match_expressions.iter().flatten().enumerate() {
         let at = format!("{field}.matchExpressions[{index}]");

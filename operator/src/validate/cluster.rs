@@ -45,7 +45,9 @@ pub fn cluster(raw: &Raw) -> Cluster {
         deleting: raw.metadata.deletion_timestamp.is_some(),
         apis: status.and_then(apis),
         capacity: status.and_then(capacity),
-        health: status.and_then(|status| status.verdict.as_ref()).map_or(Grade::Unknown, |verdict| grade(verdict.grade)),
+        health: status
+            .and_then(|status| status.verdict.as_ref())
+            .map_or(Grade::Unknown, |verdict| grade(verdict.grade)),
         fenced: status.is_some_and(|status| is_true(&status.conditions, Fenced::TYPE)),
     }
 }
@@ -54,7 +56,9 @@ fn apis(status: &ClusterStatus) -> Option<Arc<BTreeSet<Gvk>>> {
     let kinds: BTreeSet<Gvk> = status
         .api_enablements
         .iter()
-        .flat_map(|enabled| enabled.resources.iter().map(|api| Gvk::from_api_version(&enabled.group_version, &api.kind)))
+        .flat_map(|enabled| {
+            enabled.resources.iter().map(|api| Gvk::from_api_version(&enabled.group_version, &api.kind))
+        })
         .collect();
     (!kinds.is_empty()).then(|| Arc::new(kinds))
 }
@@ -140,7 +144,10 @@ const FAILOVER_ARMED: &str = "FailoverArmed";
 pub fn conditions(raw: &Raw) -> Conditions {
     let held = raw.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
     let read = |type_: &str, kind| find_condition(held, type_).map(|condition| self::condition(kind, condition));
-    Conditions { ready: read(READY, ConditionType::Ready), failover_armed: read(FAILOVER_ARMED, ConditionType::FailoverArmed) }
+    Conditions {
+        ready: read(READY, ConditionType::Ready),
+        failover_armed: read(FAILOVER_ARMED, ConditionType::FailoverArmed),
+    }
 }
 
 fn condition(kind: ConditionType, raw: &RawCondition) -> Condition {
@@ -159,14 +166,17 @@ pub fn apply_condition(status: &mut ClusterStatus, change: &Change) {
         ConditionType::Ready => READY,
         ConditionType::FailoverArmed => FAILOVER_ARMED,
     };
-    set_condition(&mut status.conditions, RawCondition {
-        type_: type_.to_owned(),
-        status: format!("{:?}", condition.status),
-        reason: condition.reason.clone(),
-        message: condition.message.clone(),
-        last_transition_time: clock::api_time(),
-        observed_generation: None,
-    });
+    set_condition(
+        &mut status.conditions,
+        RawCondition {
+            type_: type_.to_owned(),
+            status: format!("{:?}", condition.status),
+            reason: condition.reason.clone(),
+            message: condition.message.clone(),
+            last_transition_time: clock::api_time(),
+            observed_generation: None,
+        },
+    );
 }
 
 /// Whether the status says that deletes are paused there.

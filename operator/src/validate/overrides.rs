@@ -77,7 +77,8 @@ fn image(field: &str, raw: &raw::ImageOverrider, problems: &mut Problems) -> Opt
         raw::ImageComponent::Repository => ImagePart::Repository,
         raw::ImageComponent::Tag => ImagePart::Tag,
     };
-    let path = raw.predicate.as_ref().map(|predicate| pointer(&format!("{field}.predicate"), &predicate.path, problems));
+    let path =
+        raw.predicate.as_ref().map(|predicate| pointer(&format!("{field}.predicate"), &predicate.path, problems));
     let value = raw.value.clone().filter(|value| !value.is_empty());
     let edit = match (raw.operator, value) {
         (raw::OverriderOperator::Remove, _) => Edit::Remove,

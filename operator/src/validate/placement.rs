@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use atoll_crds::policy::placement as raw;
-use atoll_decide::placement::{Affinities, AffinityGroup, Placement, ReplicaScheduling, Spread, SpreadField, StaticWeight};
+use atoll_decide::placement::{
+    Affinities, AffinityGroup, Placement, ReplicaScheduling, Spread, SpreadField, StaticWeight,
+};
 use atoll_decide::taint::{Effect, Tolerated, Toleration};
 use k8s_openapi::api::core::v1 as core;
 
@@ -66,7 +68,8 @@ fn spread(field: &str, raw: &[raw::SpreadConstraint], problems: &mut Problems) -
     for (index, constraint) in raw.iter().enumerate() {
         let at = format!("{field}[{index}]");
         if constraint.spread_by_label.as_ref().is_some_and(|label| !label.is_empty()) {
-            let problem = "spreading by label is not supported; use spreadByField with cluster, region, zone or provider";
+            let problem =
+                "spreading by label is not supported; use spreadByField with cluster, region, zone or provider";
             problems.add(format!("{at}.spreadByLabel"), problem);
             continue;
         }

@@ -43,7 +43,7 @@ const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(5);
 /// A connection may idle so long between requests. API servers drop theirs
 /// after 90 s; it has to be them, or a request may meet a connection that is
 /// just being closed, and a POST is not sent again.
-const IDLE_DEADLINE: Duration = Duration::from_secs(120);
+const IDLE_DEADLINE: Duration = Duration::from_mins(2);
 
 /// At the end, requests under way get so long.
 const DRAIN_DEADLINE: Duration = Duration::from_secs(3);
