@@ -121,7 +121,7 @@ async fn wait_established(api: &Api<CustomResourceDefinition>, name: &str, deadl
             match api.get_opt(name).await {
                 Ok(Some(definition)) if is_established(&definition) => return,
                 Ok(Some(definition)) => seen = conditions(&definition),
-                Ok(None) => seen = "it is gone".to_owned(),
+                Ok(None) => seen = String::from("it is gone"),
                 Err(error) => seen = error.to_string(),
             }
         }

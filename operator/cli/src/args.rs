@@ -10,6 +10,9 @@ use clap::{Args, Parser, Subcommand};
 
 pub use values::{ClusterName, Label};
 
+/// Heading of the options that every command has.
+const GLOBAL: &str = "Options of every command";
+
 /// Everything that can be typed.
 #[derive(Parser, Debug)]
 #[command(
@@ -30,13 +33,13 @@ pub struct Cli {
 #[derive(Args, Debug)]
 pub struct Global {
     /// Kubeconfig of the hub [default: $KUBECONFIG, then ~/.kube/config]
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE", help_heading = GLOBAL)]
     pub kubeconfig: Option<PathBuf>,
     /// Context of the hub in that kubeconfig [default: its current one]
-    #[arg(long, global = true, value_name = "CONTEXT")]
+    #[arg(long, global = true, value_name = "CONTEXT", help_heading = GLOBAL)]
     pub context: Option<String>,
     /// Show details
-    #[arg(short, long, global = true)]
+    #[arg(short, long, global = true, help_heading = GLOBAL)]
     pub verbose: bool,
 }
 
@@ -159,7 +162,7 @@ pub struct ApproveDeletes {
     /// Name of the cluster in the fleet
     #[arg(value_name = "CLUSTER")]
     pub name: ClusterName,
-    /// The token in the message of its condition DeletesPaused: it stands for what waits now
+    /// The token in the message of its condition `DeletesPaused`: it stands for what waits now
     pub token: String,
 }
 

@@ -117,16 +117,14 @@ fn resolve_word(word: &str, catalogues: &[Catalogue]) -> Result<GroupResource, E
     let Some(found) = found else {
         return Err(Error::Unknown { word: word.to_owned(), close: closest(word, catalogues) });
     };
-    let chosen = match found.as_slice() {
-        [only] => only,
-        // As kubectl does: the core group goes before others.
-        several => match several.iter().find(|served| served.name.group.is_empty()) {
-            Some(core) => core,
-            None => {
-                let choices = several.iter().map(|served| served.name.to_string()).collect();
-                return Err(Error::Ambiguous { word: word.to_owned(), choices });
-            }
-        },
+    // As kubectl does: the core group goes before others.
+    let core = found.iter().find(|served| served.name.group.is_empty());
+    let chosen = match (core, found.as_slice()) {
+        (Some(chosen), _) | (None, [chosen]) => chosen,
+        (None, several) => {
+            let choices = several.iter().map(|served| served.name.to_string()).collect();
+            return Err(Error::Ambiguous { word: word.to_owned(), choices });
+        }
     };
     if is_never_propagated(&chosen.name.group, &chosen.kind) {
         return Err(Error::NeverPropagated(chosen.name.to_string()));

@@ -48,13 +48,11 @@ pub async fn run(hub: &Side, task: &args::Unjoin, console: Console) -> Result<()
         }
         None => console.say(format_args!("hub: there is no cluster {}, so only its account is removed", task.name)),
     }
-    match &member {
-        Some(member) => clean::clean(member, &task.name, console).await,
-        None => {
-            console.say(account_stays(&task.name));
-            Ok(())
-        }
+    if let Some(member) = &member {
+        return clean::clean(member, &task.name, console).await;
     }
+    console.say(account_stays(&task.name));
+    Ok(())
 }
 
 fn account_stays(name: &args::ClusterName) -> String {
@@ -78,9 +76,8 @@ async fn leave(hub: &Side, task: &args::Unjoin, cluster: &Cluster, console: Cons
     if task.keep_objects {
         keep_objects(hub, cluster).await?;
     }
-    if delete(hub, cluster).await? {
-        console.say(format_args!("hub: cluster {} is leaving", task.name));
-    }
+    let already = if delete(hub, cluster).await? { "" } else { " already" };
+    console.say(format_args!("hub: cluster {} is leaving{already}", task.name));
     if task.no_wait {
         return Ok(());
     }

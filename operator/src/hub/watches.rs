@@ -254,7 +254,7 @@ impl<B: BindingKind + ResourceExt + Send> Sink<B> for BindingSink {
         if !looks_the_same {
             self.app.reconcile.add(key.clone(), if listed { Lane::CatchUp } else { Lane::User });
         }
-        if before.is_none() {
+        if before.is_none() && !self.app.wanted_kinds.borrow().contains(&key.gvk) {
             self.app.update_watched_kinds();
         }
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use atoll_crds::condition::policy::Ready;
 use atoll_crds::condition::{ConditionValue, set_condition};
-use atoll_crds::policy::propagation::{PolicyState, PolicyStatus};
+use atoll_crds::policy::propagation::PolicyStatus;
 use atoll_crds::{ClusterPropagationPolicy, PropagationPolicy};
 use atoll_decide::matching::{PolicyRef, Scope};
 use atoll_decide::time::Mono;
@@ -106,20 +106,12 @@ fn build(app: &App, reference: &PolicyRef, known: &Known, before: Option<&Policy
     set_condition(&mut status.conditions, value.condition(message, Some(generation), clock::api_time()));
     let count = |count: usize| i32::try_from(count).unwrap_or(i32::MAX);
     status.observed_generation = Some(generation);
-    status.state = Some(state(value));
+    status.state = Some(value.state());
     status.reason = Some(value.reason().to_owned());
     status.clusters_matched = Some(count(matched.len()));
     status.clusters_failed = Some(count(failed.len()));
     status.templates = Some(count(held.len()));
     status
-}
-
-fn state(value: Ready) -> PolicyState {
-    match value.status() {
-        atoll_crds::condition::Status::True => PolicyState::Applied,
-        atoll_crds::condition::Status::Unknown => PolicyState::Pending,
-        atoll_crds::condition::Status::False => PolicyState::Failed,
-    }
 }
 
 fn clusters(bindings: &[Arc<Binding>]) -> (BTreeSet<String>, BTreeSet<String>) {

@@ -8,7 +8,7 @@ use rcgen::{
     KeyUsagePurpose,
 };
 use rustls::ServerConfig;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, pem::PemObject};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use thiserror::Error;
 
 /// How long a made certificate holds. Every start makes a new one, so this is
@@ -29,9 +29,6 @@ pub enum Error {
         /// What the library says.
         source: rcgen::Error,
     },
-    /// The given text holds none.
-    #[error("read the webhook's certificate and key: {0}; give PEM text of a certificate chain and its private key")]
-    Read(#[from] rustls::pki_types::pem::Error),
     /// Certificate and key cannot serve.
     #[error("use the webhook's certificate: {0}")]
     Use(#[from] rustls::Error),
@@ -55,13 +52,6 @@ impl Identity {
         let (from, until) = validity(now)?;
         let made = chain(names, from, until).map_err(|source| Error::Make { names: names.to_vec(), source })?;
         Self::of(made.authority, vec![made.certificate], made.key)
-    }
-
-    /// An identity from elsewhere, such as a Secret that all replicas share:
-    /// PEM text of the authority, of the certificate chain and of its key.
-    pub fn read(authority: &str, chain: &str, key: &str) -> Result<Self, Error> {
-        let certificates = CertificateDer::pem_slice_iter(chain.as_bytes()).collect::<Result<_, _>>()?;
-        Self::of(authority.to_owned(), certificates, PrivateKeyDer::from_pem_slice(key.as_bytes())?)
     }
 
     fn of(authority: String, chain: Vec<CertificateDer<'static>>, key: PrivateKeyDer<'static>) -> Result<Self, Error> {

@@ -2,15 +2,17 @@
 //! names an account that is not there.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use atoll_crds::Cluster;
 use atoll_crds::names::CLUSTER_NAMESPACE;
 use k8s_openapi::ByteString;
-use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::api::core::v1::{Namespace, Secret};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 use kube::api::{Patch, PatchParams, PostParams};
-use kube::{Api, Resource};
+use kube::runtime::wait::{await_condition, conditions};
+use kube::{Api, Resource, ResourceExt};
 
 use super::Ends;
 use super::plan::{ClusterWrite, Plan};
@@ -21,6 +23,9 @@ use crate::console::Console;
 use crate::failure::On;
 use crate::planned::{MANAGER, Planned};
 
+/// A deleted namespace is gone within this, or something holds it.
+const GONE_WITHIN: Duration = Duration::from_mins(1);
+
 /// Lets the hub judge the Cluster without keeping it: a label or region it
 /// refuses should not leave half a join behind.
 pub async fn check_cluster(hub: &Side, write: &ClusterWrite) -> Result<()> {
@@ -30,6 +35,7 @@ pub async fn check_cluster(hub: &Side, write: &ClusterWrite) -> Result<()> {
 /// Writes everything.
 pub async fn apply(ends: &Ends<'_>, plan: &Plan, console: Console) -> Result<()> {
     let member = &ends.member;
+    await_old_namespace(member, console).await?;
     for object in &plan.member {
         object.apply(member).await?;
         console.say(format_args!("{}: {object} applied", member.name));
@@ -43,6 +49,30 @@ pub async fn apply(ends: &Ends<'_>, plan: &Plan, console: Console) -> Result<()>
     }
     let credentials = Credentials { name: plan.name.to_string(), token, ca_bundle: token::ca_bundle(member)? };
     register(ends.hub, plan, &credentials, console).await
+}
+
+/// A namespace that an earlier `unjoin` deleted takes nothing new until it is
+/// gone.
+async fn await_old_namespace(member: &Side, console: Console) -> Result<()> {
+    let namespaces: Api<Namespace> = Api::all(member.client.clone());
+    let found = namespaces.get_opt(CLUSTER_NAMESPACE).await;
+    let found = found.on(member, format!("reading namespace {CLUSTER_NAMESPACE}"))?;
+    let Some(leaving) = found.filter(|namespace| namespace.metadata.deletion_timestamp.is_some()) else {
+        return Ok(());
+    };
+    console.say(format_args!("{}: waiting until the old namespace {CLUSTER_NAMESPACE} is gone", member.name));
+    let gone =
+        await_condition(namespaces, CLUSTER_NAMESPACE, conditions::is_deleted(&leaving.uid().unwrap_or_default()));
+    match tokio::time::timeout(GONE_WITHIN, gone).await {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(error)) => bail!("{}: watching namespace {CLUSTER_NAMESPACE} failed: {error}", member.name),
+        Err(_) => bail!(
+            "{}: namespace {CLUSTER_NAMESPACE} is being deleted and not gone within {} s: see what holds it \
+             (`kubectl get namespace {CLUSTER_NAMESPACE} -o yaml`), then join again",
+            member.name,
+            GONE_WITHIN.as_secs()
+        ),
+    }
 }
 
 async fn check_token(member: &Side, plan: &Plan, token: &str, console: Console) -> Result<()> {

@@ -1,5 +1,7 @@
 //! Whether the member may join under this name. Pure.
 
+use std::collections::BTreeSet;
+
 use atoll_crds::Cluster;
 use atoll_crds::cluster::SyncMode;
 use k8s_openapi::api::rbac::v1::ClusterRole;
@@ -9,7 +11,6 @@ use super::Ends;
 use super::fetch::Found;
 use crate::args;
 use crate::kinds::GroupResource;
-use std::collections::BTreeSet;
 
 /// A join that may go on.
 pub struct Validated {

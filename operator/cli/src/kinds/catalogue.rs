@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use kube::core::discovery::{ApiCapabilities, ApiResource, Scope, verbs};
-use kube::discovery::Discovery;
+use kube::discovery::{ApiGroup, Discovery};
 
 use super::GroupResource;
 use crate::connect::Side;
@@ -49,7 +49,7 @@ impl Catalogue {
             // Servers before 1.26 answer group by group alone.
             Err(_) => Discovery::new(side.client.clone()).run().await.on(side, "asking which kinds it serves")?,
         };
-        let served = discovery.groups_alphabetical().into_iter().flat_map(|group| group.resources_by_stability());
+        let served = discovery.groups_alphabetical().into_iter().flat_map(ApiGroup::resources_by_stability);
         let usable = served.filter(|(_, capabilities)| {
             [verbs::CREATE, verbs::LIST, verbs::DELETE].iter().all(|verb| capabilities.supports_operation(verb))
         });

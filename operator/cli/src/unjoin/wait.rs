@@ -45,7 +45,9 @@ async fn follow(hub: &Side, last: &mut Cluster, console: Console) -> Result<()> 
     while let Some(news) = news.next().await {
         match news {
             News::Cluster(Some(now)) if now.uid() == last.uid() => {
-                progress::changes(last, &now).iter().for_each(|line| console.say(format_args!("  {line}")));
+                for line in progress::changes(last, &now) {
+                    console.say(format_args!("  {line}"));
+                }
                 *last = *now;
             }
             // Another one of the same name is not the one that left.

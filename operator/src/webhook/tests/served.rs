@@ -140,12 +140,3 @@ async fn an_idle_connection_does_not_hold_up_the_end() {
     assert!(TcpStream::connect(server.address).await.is_err(), "nobody listens any more");
     drop(silent);
 }
-
-#[tokio::test]
-async fn an_identity_from_a_secret_serves_like_a_made_one() {
-    let key = rcgen::KeyPair::generate().unwrap();
-    let certificate = rcgen::CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap().self_signed(&key).unwrap();
-    let identity = Identity::read(&certificate.pem(), &certificate.pem(), &key.serialize_pem()).unwrap();
-    assert_eq!(identity.authority(), certificate.pem());
-    assert!(Identity::read("", "no certificate", "no key").is_err());
-}
