@@ -26,6 +26,7 @@ use tokio::sync::{Notify, watch};
 
 use crate::copy_state::Copies;
 use crate::events::Events;
+use crate::failover::moves::Moves;
 use crate::fleet_state::FleetState;
 use crate::hub::bindings::{Binding, Bindings};
 use crate::hub::clusters::Clusters;
@@ -120,6 +121,8 @@ pub struct App {
     pub write_guard: WriteGuard,
     /// Kubernetes Events.
     pub events: Events,
+    /// News of moves.
+    pub moves: Moves,
     /// Metrics.
     pub metrics: Arc<Metrics>,
     /// What was last ordered, to see that nothing changed without rendering.
@@ -142,6 +145,8 @@ pub struct Outside {
     pub write_guard: WriteGuard,
     /// Kubernetes Events.
     pub events: Events,
+    /// News of moves.
+    pub moves: Moves,
     /// Metrics.
     pub metrics: Arc<Metrics>,
 }
@@ -181,6 +186,7 @@ impl App {
             leadership: outside.leadership,
             write_guard: outside.write_guard,
             events: outside.events,
+            moves: outside.moves,
             metrics: outside.metrics,
             delivered: Delivered::default(),
             told: Mutex::default(),
@@ -376,10 +382,13 @@ impl App {
     }
 
     /// An Event on a template, once per reason and message.
-    pub fn note_once(&self, key: &ObjectKey, reason: &str, message: String) {
-        if self.is_news(key, reason, &message) {
+    /// Returns whether it was news.
+    pub fn note_once(&self, key: &ObjectKey, reason: &str, message: String) -> bool {
+        let news = self.is_news(key, reason, &message);
+        if news {
             self.events.note(self.reference(key), reason, message);
         }
+        news
     }
 
     /// A warning Event on a template about a failed look, once per message.

@@ -5,6 +5,7 @@
 //! fleet map's view of each cluster's health. What moves then is decided
 //! binding by binding, in the pipeline, from the taints written here.
 
+pub mod moves;
 pub mod snapshot;
 
 use std::collections::BTreeMap;

@@ -17,6 +17,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use atoll_crds::atoll::isolation_snapshot::MovePhase;
 use atoll_decide::binding::{self as decision, Note, Outcome, Plan};
 use atoll_decide::failover::Copy;
 use atoll_decide::failover::eviction::{Held, Now, Twice};
@@ -32,12 +33,13 @@ use kube::core::DynamicObject;
 use self::status::FIRST_WAIT;
 use crate::app::App;
 use crate::clock;
+use crate::failover::moves::News;
 use crate::hub::bindings::{Binding, BindingRef};
 use crate::hub::policies::Known;
 use crate::hub::template_watch::into_value;
 use crate::hub::templates::Template;
 use crate::queue::Lane;
-use crate::telemetry::metrics::labels::{HubWriteLabel, OutcomeLabel, StageLabel};
+use crate::telemetry::metrics::labels::{HubWriteLabel, MoveLabel, OutcomeLabel, StageLabel};
 use crate::validate::policy::Policy;
 
 /// Templates looked at side by side. Each waits mostly for the hub.
@@ -392,32 +394,40 @@ fn note(app: &App, key: &ObjectKey, plan: &Plan, before: Option<&Binding>) {
 }
 
 fn tell(app: &App, key: &ObjectKey, note: &Note) {
-    use crate::telemetry::metrics::labels::MoveLabel;
-    let (label, reason, message) = match note {
+    let (cluster, told, reason, message) = match note {
         // The cluster is on its way back, or not out for sure: nothing a
         // person has to know of each object.
         Note::Held { why: Held::Returning | Held::NotArmed(_), .. } => return,
+        Note::Held { cluster, why } => (cluster, None, "EvictionHeld", format!("the copy on {cluster} stays: {why}")),
         Note::Vacating { cluster, why } => {
-            (Some(MoveLabel::Planned), "EvictWorkloadFromClusterSucceed", format!("moving off {cluster}: {why}"))
+            let told = Some((MoveLabel::Planned, MovePhase::Planned));
+            (cluster, told, "EvictWorkloadFromClusterSucceed", format!("moving off {cluster}: {why}"))
         }
         Note::Lost { cluster, why } => {
-            (None, "EvictWorkloadFromClusterFailed", format!("{cluster} is lost and its copy stays: {why}"))
+            let told = Some((MoveLabel::NoPlace, MovePhase::Kept));
+            (cluster, told, "EvictWorkloadFromClusterFailed", format!("{cluster} is lost and its copy stays: {why}"))
         }
-        Note::Held { cluster, why } => (None, "EvictionHeld", format!("the copy on {cluster} stays: {why:?}")),
-        Note::Released(cluster) => (
-            Some(MoveLabel::Finished),
-            "EvictedCopyReleased",
-            format!("the replacement is healthy and {cluster} answers: its old copy goes"),
-        ),
-        Note::TakenBack { cluster, why } => (
-            Some(MoveLabel::Cancelled),
-            "EvictionCancelled",
-            format!("{cluster} is back and its copy is taken back: {why:?}"),
-        ),
+        Note::Replaced(cluster) => {
+            let told = Some((MoveLabel::Replaced, MovePhase::Replaced));
+            let message = format!("the replacement is healthy; the old copy goes when {cluster} answers again");
+            (cluster, told, "ReplacementHealthy", message)
+        }
+        Note::Released(cluster) => {
+            let told = Some((MoveLabel::Finished, MovePhase::Replaced));
+            let message = format!("the replacement is healthy and {cluster} answers: its old copy goes");
+            (cluster, told, "EvictedCopyReleased", message)
+        }
+        Note::TakenBack { cluster, why } => {
+            let told = Some((MoveLabel::Cancelled, MovePhase::Cancelled));
+            (cluster, told, "EvictionCancelled", format!("{cluster} is back and its copy is taken back: {why}"))
+        }
     };
-    if let Some(label) = label {
-        app.metrics.health.moves.inc(label);
+    if !app.note_once(key, reason, message.clone()) {
+        return;
     }
     tracing::info!(object = %key, reason, message, "decision");
-    app.note_once(key, reason, message);
+    if let Some((label, phase)) = told {
+        app.metrics.health.moves.inc(label);
+        app.moves.tell(News { key: key.clone(), from: cluster.clone(), phase, reason });
+    }
 }

@@ -16,7 +16,7 @@ use kube::{Api, Client, Config, ResourceExt};
 use crate::app::{App, Outside};
 use crate::args::Run;
 use crate::events;
-use crate::failover::Watchkeeper;
+use crate::failover::{Watchkeeper, moves};
 use crate::hub::{policy_identity, template_watch, watches};
 
 use crate::install;
@@ -48,6 +48,7 @@ pub async fn run(settings: Run) -> Result<()> {
     let host = std::env::var("HOSTNAME").unwrap_or_else(|_| "atoll".into());
     let elector = LeaderElector::new(store, unique_identity(&host), Timing::default());
     let metrics = Arc::new(Metrics::default());
+    let (moves, told_moves) = moves::moves();
     let (events, event_writer) = events::events(hub.clone(), Arc::clone(&metrics));
     let app = Arc::new(App::new(Outside {
         hub,
@@ -56,6 +57,7 @@ pub async fn run(settings: Run) -> Result<()> {
         leadership: elector.subscribe(),
         write_guard: elector.guard(),
         events,
+        moves,
         metrics,
     }));
     refuse_kinds_the_hub_runs(&app).await?;
@@ -64,6 +66,7 @@ pub async fn run(settings: Run) -> Result<()> {
     let cancel = election.cancelled();
     election.spawn_to_its_end("leader election", OnExit::EndProcess, elector.run(cancel));
     serve::admission(&app, &tasks, &settings).await?;
+    tasks.spawn("moves", OnExit::EndProcess, moves::run(Arc::clone(&app), told_moves));
     start(&app, &tasks, event_writer);
     wait_for_the_end(&tasks).await;
     tracing::info!("stopping");

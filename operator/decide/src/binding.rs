@@ -12,7 +12,7 @@ use std::time::Duration;
 use crate::cluster::Resources;
 use crate::failover::Copy;
 use crate::failover::eviction::{self, Eviction, Now, Off, Twice, View};
-use crate::failover::release::{self, Release};
+use crate::failover::release::{self, Release, Wait};
 use crate::failover::relocation;
 use crate::failover::removal::{self, Cause, Removal};
 use crate::failover::task::{PurgeMode, Task};
@@ -134,6 +134,8 @@ pub enum Note {
         /// Why.
         why: eviction::Held,
     },
+    /// The replacement is healthy; the old copy's cluster does not answer yet.
+    Replaced(ClusterName),
     /// The old copy may go now.
     Released(ClusterName),
     /// The old copy is a target again.
@@ -190,7 +192,12 @@ fn close_tasks(scene: &Scene<'_>, notes: &mut Vec<Note>) -> (Vec<Target>, Vec<Ta
             cause_persists: is_untolerated(scene, &task.from),
         });
         match release {
-            Release::Wait(_) => open.push(task.clone()),
+            Release::Wait(wait) => {
+                if wait == Wait::SourceSilent {
+                    notes.push(Note::Replaced(task.from.clone()));
+                }
+                open.push(task.clone());
+            }
             Release::Remove => notes.push(Note::Released(task.from.clone())),
             Release::Cancel(why) => {
                 targets = release::readopt(&targets, task);

@@ -13,8 +13,10 @@ use super::member::Member;
 use super::namespaces;
 use super::write::{self, Address, Applied};
 use crate::app::App;
+use crate::failover::moves::News;
 use crate::queue::Lane;
 use crate::telemetry::metrics::labels::{ApplyLabel, DeleteLabel, DriftLabel};
+use atoll_crds::atoll::isolation_snapshot::MovePhase;
 use atoll_decide::ids::ObjectKey;
 
 /// A deletion under way is looked at again after this.
@@ -103,6 +105,12 @@ fn gone(app: &App, member: &Member, key: &ObjectKey) -> Ended {
     member.settle_delete(key);
     app.metrics.members.deletes.inc(DeleteLabel::Deleted);
     app.fleet.confirm_gone(key, &member.name);
+    app.moves.tell(News {
+        key: key.clone(),
+        from: member.name.clone(),
+        phase: MovePhase::Completed,
+        reason: "OldCopyRemoved",
+    });
     app.reconcile.add(key.clone(), Lane::User);
     app.status_due(key);
     member.acted.notify_one();

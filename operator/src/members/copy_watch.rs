@@ -83,6 +83,18 @@ impl Sink<DynamicObject> for CopySink {
         self.lost(self.key(&object), Lane::User);
     }
 
+    fn broken(&mut self, error: &watcher::Error) {
+        use watcher::Error::{InitialListFailed, WatchStartFailed};
+        tracing::debug!(cluster = %self.member.name, kind = %self.gvk, %error, "watch interrupted");
+        if let InitialListFailed(kube::Error::Api(status)) | WatchStartFailed(kube::Error::Api(status)) = error
+            && matches!(status.code, 403 | 404)
+        {
+            // The member says that there is nothing to see for us: a
+            // comparison must not wait for it.
+            self.member.listed(&self.gvk);
+        }
+    }
+
     fn synced(&mut self) {
         for key in self.member.copies.keys_of(&self.gvk) {
             if !self.seen.contains(&key) {

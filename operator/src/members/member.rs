@@ -228,7 +228,10 @@ impl Member {
         if inner.comparison.pending.is_some() {
             return;
         }
-        let kinds: Vec<Gvk> = inner.watched.keys().cloned().collect();
+        // What the member does not serve cannot be listed, and holds nothing.
+        let served = self.apis.borrow().as_ref().map(|apis| apis.kinds());
+        let is_served = |kind: &&Gvk| served.as_ref().is_none_or(|served| served.contains(*kind));
+        let kinds: Vec<Gvk> = inner.watched.keys().filter(is_served).cloned().collect();
         if kinds.is_empty() {
             inner.comparison.done = Some(clock::mono());
             return;

@@ -1,6 +1,7 @@
 //! Which targets of a binding are to be vacated, and which wait or are held.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
 use crate::cluster::{Cluster, Grade};
@@ -110,6 +111,24 @@ pub enum Held {
     Returning,
     /// It must not run twice, and nothing says that the old copy has stopped.
     Unfenced(String),
+}
+
+impl fmt::Display for Held {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Off(Off::Operator) => f.write_str("failover is switched off for the operator"),
+            Self::Off(Off::Policy) => f.write_str("failover is switched off by its policy"),
+            Self::Off(Off::Template) => f.write_str("failover is switched off on the template"),
+            Self::Brake(why) => f.write_str(why),
+            Self::NotArmed(_) => f.write_str("the isolation of its cluster is not sure enough"),
+            Self::Returning => f.write_str("its cluster answers again"),
+            Self::Unfenced(why) => write!(
+                f,
+                "it must not run twice ({why}) and nothing proves that the old copy has stopped; set condition \
+                 Fenced=True on the Cluster, or the annotation atoll.dev/allow-unfenced-move=true on the template"
+            ),
+        }
+    }
 }
 
 /// What becomes of one target on a cluster with `NoExecute` taints.

@@ -1,5 +1,7 @@
 //! When a vacated copy may go, evaluated anew each time with fresh health.
 
+use std::fmt;
+
 use crate::failover::task::{PurgeMode, Task};
 use crate::failover::{Copy, Health, Source, first_not_healthy};
 use crate::ids::ClusterName;
@@ -47,6 +49,15 @@ pub enum Readopt {
     NoReplacement,
     /// The cluster is back and this replacement is not Healthy.
     NotHealthy(ClusterName, Health),
+}
+
+impl fmt::Display for Readopt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoReplacement => f.write_str("nothing has replaced it"),
+            Self::NotHealthy(cluster, health) => write!(f, "its replacement on {cluster} is {health:?}"),
+        }
+    }
 }
 
 /// What becomes of a task.
