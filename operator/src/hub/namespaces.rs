@@ -30,6 +30,11 @@ impl Namespaces {
     pub fn put(&self, namespace: &Namespace) -> bool {
         let name: Arc<str> = namespace.name_any().into();
         let mut by_name = self.by_name.write().unwrap_or_else(PoisonError::into_inner);
+        if namespace.metadata.deletion_timestamp.is_some() {
+            // It is going; members' copies follow when it is gone, so what is
+            // known of it stays until then.
+            return false;
+        }
         if !goes_to_members(namespace) {
             // Copies made before it was opted out stay (karmada-api 2.10).
             return by_name.remove(&name).is_some();
@@ -66,6 +71,32 @@ pub fn goes_to_members(namespace: &Namespace) -> bool {
         .labels()
         .get(label::SKIP_AUTO_PROPAGATION)
         .is_some_and(|value| value.eq_ignore_ascii_case(label::TRUE));
-    let deleting = namespace.metadata.deletion_timestamp.is_some();
-    !skipped && !deleting && name != "default" && !is_reserved_namespace(&name) && !is_system_namespace(&name)
+    !skipped && name != "default" && !is_reserved_namespace(&name) && !is_system_namespace(&name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn namespace(metadata: serde_json::Value) -> Namespace {
+        serde_json::from_value(json!({"metadata": metadata})).unwrap()
+    }
+
+    #[test]
+    fn a_namespace_that_is_going_is_remembered_until_it_is_gone() {
+        let namespaces = Namespaces::default();
+        assert!(namespaces.put(&namespace(json!({"name": "shop", "uid": "u"}))));
+        let going = json!({"name": "shop", "uid": "u", "deletionTimestamp": "2026-01-01T00:00:00Z"});
+        assert!(!namespaces.put(&namespace(going)));
+        assert_eq!(&*namespaces.remove("shop").unwrap().uid, "u");
+    }
+
+    #[test]
+    fn namespaces_of_the_cluster_itself_and_opted_out_ones_stay_at_home() {
+        let opted_out = json!({"name": "a", "labels": {"namespace.karmada.io/skip-auto-propagation": "True"}});
+        for metadata in [json!({"name": "kube-system"}), json!({"name": "default"}), opted_out] {
+            assert!(!goes_to_members(&namespace(metadata)));
+        }
+    }
 }

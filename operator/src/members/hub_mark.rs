@@ -10,7 +10,7 @@ use atoll_decide::deletes::epoch::{Epoch, HubMark};
 use atoll_decide::time::Mono;
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
 use kube::Api;
-use kube::api::{Patch, PatchParams};
+use kube::api::{ListParams, Patch, PatchParams};
 use serde_json::json;
 
 use super::failure::Failure;
@@ -79,11 +79,21 @@ async fn read(app: &App, member: &Member) -> Result<(), Failure> {
         let data = map.data?;
         Some(HubMark { uid: data.get("hubUid")?.clone(), resource_version: data.get("resourceVersion")?.parse().ok()? })
     });
-    let here = HubMark { uid: app.hub_uid.to_string(), resource_version: app.highest_version() };
+    let here = HubMark { uid: app.hub_uid.to_string(), resource_version: fetch_hub_version(app).await? };
     let mut state = member.hub_mark.lock().unwrap_or_else(PoisonError::into_inner);
     state.epoch = Some(HubMark::compare(mark.as_ref(), &here));
     state.written = mark.map(|mark| (mark, Mono::default()));
     Ok(())
+}
+
+/// Where the hub is now: a list carries the store's current version, whatever
+/// it lists.
+async fn fetch_hub_version(app: &App) -> Result<u64, Failure> {
+    let namespaces: Api<Namespace> = Api::all(app.hub.clone());
+    let list = namespaces.list_metadata(&ListParams::default().limit(1)).await;
+    let list = list.map_err(|error| Failure::Busy(format!("the hub's version is not known: {error}")))?;
+    let version = list.metadata.resource_version.and_then(|version| version.parse().ok());
+    version.ok_or_else(|| Failure::Busy("the hub's list carries no version".into()))
 }
 
 async fn raise(app: &App, member: &Member) {
