@@ -22,11 +22,22 @@ mod validate;
 mod watch;
 mod webhook;
 
+use std::process::ExitCode;
+
 use clap::Parser;
 
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
+async fn main() -> ExitCode {
     let args::Cli { command: args::Command::Run(settings) } = args::Cli::parse();
-    run::init(&settings)?;
-    run::run(*settings).await
+    let ended = match run::init(&settings) {
+        Ok(()) => run::run(*settings).await,
+        Err(error) => Err(error),
+    };
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("atoll: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
 }

@@ -12,8 +12,10 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::util::SubscriberInitExt;
 
-/// What is logged when nobody says anything.
-const DEFAULT_FILTER: &str = "info";
+/// What is logged when nobody says anything. The client library calls each
+/// unanswered request an error; to us it is evidence about a member, and is
+/// told once, where it is judged.
+const DEFAULT_FILTER: &str = "info,kube_client=off";
 
 /// How lines look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, clap::ValueEnum)]
