@@ -77,14 +77,26 @@ pub async fn admission(app: &Arc<App>, tasks: &Tasks, settings: &Run) -> Result<
     let identity = webhook::Identity::make(&reach.names(), clock::api_time().0)?;
     let server = webhook::Server::bind(bind, &identity).await?;
     let address = server.address();
-    if settings.webhook_url.is_none() && settings.webhook_service.is_none() {
-        reach = webhook::Reach::url(&format!("https://{address}"))?;
+    if settings.webhook_service.is_none() {
+        reach = webhook::Reach::url(&reachable(settings.webhook_url.as_deref(), address))?;
     }
     tracing::info!(%address, "serving admission");
     let configurations = webhook::configurations(&reach, identity.authority());
     tasks.spawn_to_its_end("admission", OnExit::EndProcess, server.run(tasks.cancelled()));
     tasks.spawn("webhook configurations", OnExit::EndProcess, register(Arc::clone(app), configurations));
     Ok(())
+}
+
+/// The URL the API server is told: the user's, with the bound port where it
+/// names none.
+fn reachable(url: Option<&str>, address: SocketAddr) -> String {
+    match url {
+        None => format!("https://{address}"),
+        Some(url) => match url.parse::<http::Uri>() {
+            Ok(parsed) if parsed.port().is_none() => format!("{}:{}", url.trim_end_matches('/'), address.port()),
+            _ => url.to_owned(),
+        },
+    }
 }
 
 fn reach(settings: &Run, bind: SocketAddr) -> Result<webhook::Reach> {
@@ -109,5 +121,18 @@ async fn register(app: Arc<App>, configurations: webhook::configuration::Configu
             Err(error) => tracing::warn!(%error, "webhook configurations not registered"),
         }
         tokio::time::sleep(REGISTER_EVERY).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_webhook_url_without_a_port_gets_the_bound_one() {
+        let address = SocketAddr::from(([127, 0, 0, 1], 4711));
+        assert_eq!(reachable(Some("https://127.0.0.1"), address), "https://127.0.0.1:4711");
+        assert_eq!(reachable(Some("https://hub:9443"), address), "https://hub:9443");
+        assert_eq!(reachable(None, address), "https://127.0.0.1:4711");
     }
 }

@@ -1,6 +1,7 @@
 //! Every task of the process: its name, its owner, its way to end.
 //!
-//! Nothing else in this crate spawns. A group hands its cancel token to what
+//! Nothing else in this crate spawns, but for the connections of the admission
+//! server, which end with it. A group hands its cancel token to what
 //! it spawns, and `stop` waits until the last task has returned.
 
 use std::borrow::Cow;

@@ -33,6 +33,9 @@ pub async fn run(hub: &Side, task: &args::Join, console: Console) -> Result<()> 
     let validated = validate::validate(task, &ends, found)?;
     validated.warnings.iter().for_each(|warning| console.warn(warning));
     let plan = plan::plan(task, &validated)?;
+    if !plan.taken.is_empty() {
+        console.warn(format_args!("the operator may no longer write {} on {}", plan.taken.join(", "), task.name));
+    }
     apply::check_cluster(ends.hub, &plan.cluster).await?;
     if task.dry_run {
         show(&plan, console);

@@ -40,7 +40,10 @@ pub async fn run(hub: &Side, task: &args::Unjoin, console: Console) -> Result<()
             }
             leave(hub, task, cluster, console).await?;
             if let Some(silence) = unanswered {
-                return Err(silence.context(format!("the account of {} stays on the member", task.name)));
+                return Err(silence.context(format!(
+                    "the account of {} stays on the member; once that answers, the same command removes it",
+                    task.name
+                )));
             }
         }
         None if member.is_none() => {

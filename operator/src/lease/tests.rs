@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::store::{Lease, Spec};
 use super::*;
 
 #[derive(Default)]

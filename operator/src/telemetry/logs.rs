@@ -96,7 +96,7 @@ mod tests {
     fn our_own_variable_goes_before_the_common_one() {
         assert_eq!(build_filter(Some("debug"), Some("warn")).unwrap().to_string(), "debug");
         assert_eq!(build_filter(Some(""), Some("warn")).unwrap().to_string(), "warn");
-        assert_eq!(build_filter(None, None).unwrap().to_string(), "info");
+        assert!(build_filter(None, None).unwrap().to_string().contains("info"));
         let error = build_filter(None, Some("atoll=loud")).unwrap_err();
         assert!(error.to_string().contains("RUST_LOG"), "{error}");
     }

@@ -61,8 +61,8 @@ async fn await_old_namespace(member: &Side, console: Console) -> Result<()> {
         return Ok(());
     };
     console.say(format_args!("{}: waiting until the old namespace {CLUSTER_NAMESPACE} is gone", member.name));
-    let gone =
-        await_condition(namespaces, CLUSTER_NAMESPACE, conditions::is_deleted(&leaving.uid().unwrap_or_default()));
+    let uid = leaving.uid().unwrap_or_default();
+    let gone = await_condition(namespaces, CLUSTER_NAMESPACE, conditions::is_deleted(&uid));
     match tokio::time::timeout(GONE_WITHIN, gone).await {
         Ok(Ok(_)) => Ok(()),
         Ok(Err(error)) => bail!("{}: watching namespace {CLUSTER_NAMESPACE} failed: {error}", member.name),

@@ -27,6 +27,8 @@ pub struct Plan {
     pub address: Address,
     /// What the operator may write afterwards.
     pub grant: Grant,
+    /// What it may write now and no longer afterwards, in words.
+    pub taken: Vec<String>,
 }
 
 /// What happens to the Cluster object.
@@ -56,6 +58,8 @@ pub fn plan(task: &args::Join, validated: &Validated) -> Result<Plan> {
     let rules = decide_rules(task, validated);
     let version = validated.role.as_ref().and_then(ClusterRole::resource_version);
     let grant = role::granted(&rules);
+    let held = validated.role.as_ref().and_then(|role| role.rules.as_deref()).map(role::granted);
+    let taken = held.map(|held| taken(&held, &grant)).unwrap_or_default();
     Ok(Plan {
         name: task.name.clone(),
         member: vec![
@@ -71,7 +75,16 @@ pub fn plan(task: &args::Join, validated: &Validated) -> Result<Plan> {
         cluster: decide_cluster(task, validated),
         address: validated.address.clone(),
         grant,
+        taken,
     })
+}
+
+fn taken(held: &Grant, grant: &Grant) -> Vec<String> {
+    match (held, grant) {
+        (_, Grant::Everything) => Vec::new(),
+        (Grant::Everything, Grant::Kinds(_)) => vec!["anything else".to_owned()],
+        (Grant::Kinds(held), Grant::Kinds(kinds)) => held.difference(kinds).map(ToString::to_string).collect(),
+    }
 }
 
 /// What was asked for; without a word of the user what is there, so that a
@@ -230,6 +243,15 @@ mod tests {
         assert_eq!(decide_rules(&task(""), &validated), held);
         let named = decide_rules(&task("--allow configmaps"), &validated);
         assert_eq!(named, role::rules(&Grant::Kinds(validated.allowed.clone())));
+    }
+
+    #[test]
+    fn what_a_narrower_list_takes_away_is_named() {
+        let kinds =
+            |names: &[&str]| Grant::Kinds(names.iter().map(|name| kinds::GroupResource::new("", name)).collect());
+        assert_eq!(taken(&kinds(&["a", "b"]), &kinds(&["b", "c"])), ["a"]);
+        assert_eq!(taken(&Grant::Everything, &kinds(&["a"])), ["anything else"]);
+        assert!(taken(&kinds(&["a"]), &Grant::Everything).is_empty());
     }
 
     #[test]
