@@ -10,8 +10,8 @@ use super::failure::Failure;
 use super::intent::{Intent, Order};
 use super::lane::{Ended, Turn};
 use super::member::Member;
-use super::namespaces;
 use super::write::{self, Address, Applied};
+use super::{hub_mark, namespaces};
 use crate::app::App;
 use crate::failover::moves::News;
 use crate::queue::Lane;
@@ -55,6 +55,11 @@ async fn carry_out(app: &App, member: &Member, turn: &Turn) -> Ended {
     let address = Address { client: &member.connection.work, kind, key: &turn.key };
     match intent {
         Intent::Apply { manifest, on_foreign } => {
+            if let Some(why) = hub_mark::pause_by_mark(member) {
+                // A hub that came back older, or another one, would put old
+                // content over newer.
+                return Ended::Failed(Failure::Paused(why));
+            }
             let ours = member.copies.get(&turn.key).filter(super::copies::Copy::may_be_overwritten);
             let applied = address.apply(manifest, *on_foreign, ours.as_ref().map(|copy| &*copy.uid)).await;
             match applied {
@@ -76,7 +81,7 @@ async fn carry_out(app: &App, member: &Member, turn: &Turn) -> Ended {
                 Ok(false) => Ended::Again(LOOK_AGAIN),
                 Err(failure) => Ended::Failed(failure),
             },
-            Err(paused) => Ended::Failed(Failure::DeletesPaused(paused)),
+            Err(paused) => Ended::Failed(Failure::Paused(paused)),
         },
         Intent::Release { binding } => match address.release(binding).await {
             Ok(()) => gone(app, member, &turn.key),
@@ -127,7 +132,7 @@ fn settle(app: &App, member: &Member, turn: Turn, ended: &Ended) {
         }
         if is_apply
             && !matches!(failure, Failure::Raced(_))
-            && app.fleet.observe_failure(&key, &member.name, failure.to_string())
+            && app.fleet.observe_failure(&key, &member.name, explain(failure, member, &turn))
         {
             app.status_due(&key);
             app.tell_refused(&key, &member.name, failure);
@@ -138,13 +143,27 @@ fn settle(app: &App, member: &Member, turn: Turn, ended: &Ended) {
     }
 }
 
+/// The failure, with the command that mends it where there is one.
+fn explain(failure: &Failure, member: &Member, turn: &Turn) -> String {
+    if !matches!(failure, Failure::Forbidden(_)) {
+        return failure.to_string();
+    }
+    let resource = &turn.order.kind.resource;
+    let kind = if resource.group.is_empty() {
+        resource.plural.clone()
+    } else {
+        format!("{}.{}", resource.plural, resource.group)
+    };
+    format!("{failure}; mend it with `kubectl atoll grant {} --allow {kind} --cluster-kubeconfig FILE`", member.name)
+}
+
 fn label(failure: &Failure) -> ApplyLabel {
     match failure {
         Failure::Silent(_) => ApplyLabel::Silent,
         Failure::Busy(_) => ApplyLabel::Busy,
         Failure::Unauthorized(_) | Failure::Forbidden(_) => ApplyLabel::Denied,
         Failure::KindMissing | Failure::NamespaceMissing(_) | Failure::Terminating(_) => ApplyLabel::Missing,
-        Failure::Rejected(_) | Failure::DeletesPaused(_) => ApplyLabel::Rejected,
+        Failure::Rejected(_) | Failure::Paused(_) => ApplyLabel::Rejected,
         Failure::Foreign(_) => ApplyLabel::Foreign,
         Failure::Raced(_) => ApplyLabel::Raced,
     }

@@ -64,7 +64,7 @@ async fn publish(app: &App, member: &Member, with_resources: bool) -> Result<boo
                 put_resources(status, summary);
             }
         }
-        put_pause(status, paused.as_deref());
+        put_pause(status, paused.as_ref());
     })
     .await?;
     if let Written::Now(cluster) = written {
@@ -114,10 +114,10 @@ fn put_resources(status: &mut ClusterStatus, summary: &Summary) {
 }
 
 /// The condition appears with the first pause and stays from then on.
-fn put_pause(status: &mut ClusterStatus, paused: Option<&str>) {
+fn put_pause(status: &mut ClusterStatus, paused: Option<&(DeletesPaused, String)>) {
     let was_paused = status.conditions.iter().any(|held| held.type_ == DeletesPaused::TYPE && held.status == "True");
     let condition = match paused {
-        Some(why) => DeletesPaused::BudgetExceeded.condition(why, None, clock::api_time()),
+        Some((value, why)) => value.condition(why, None, clock::api_time()),
         None if was_paused => DeletesPaused::WithinBudget.condition("deletes go on", None, clock::api_time()),
         None => return,
     };

@@ -29,8 +29,8 @@ pub enum Failure {
     Foreign(String),
     /// The object changed between our look and our write.
     Raced(String),
-    /// Deletes are paused there.
-    DeletesPaused(String),
+    /// Deletes, or all writes, wait for a person there.
+    Paused(String),
 }
 
 impl Failure {
@@ -74,7 +74,7 @@ impl Failure {
             Self::Silent(_) | Self::Busy(_) | Self::Terminating(_) => {
                 doubling(Duration::from_millis(250), Duration::from_secs(15))
             }
-            Self::KindMissing | Self::Unauthorized(_) | Self::Forbidden(_) | Self::DeletesPaused(_) => {
+            Self::KindMissing | Self::Unauthorized(_) | Self::Forbidden(_) | Self::Paused(_) => {
                 doubling(Duration::from_secs(1), Duration::from_secs(15))
             }
             // The user has to change something, here or there; that change
@@ -95,13 +95,13 @@ impl fmt::Display for Failure {
             Self::Silent(why) => write!(f, "no answer from the member: {why}"),
             Self::Busy(why) => write!(f, "the member asks to come back later: {why}"),
             Self::Unauthorized(why) => write!(f, "the member refuses our credentials: {why}"),
-            Self::Forbidden(why) => write!(f, "MemberForbidden: {why}; mend it with `kubectl atoll grant`"),
+            Self::Forbidden(why) => write!(f, "MemberForbidden: {why}"),
             Self::KindMissing => f.write_str("APINotInstalled: the member does not serve this kind"),
             Self::NamespaceMissing(why) | Self::Terminating(why) | Self::Rejected(why) | Self::Raced(why) => {
                 f.write_str(why)
             }
             Self::Foreign(why) => write!(f, "ResourceConflict: {why}"),
-            Self::DeletesPaused(why) => write!(f, "DeletesPaused: {why}"),
+            Self::Paused(why) => write!(f, "Paused: {why}"),
         }
     }
 }

@@ -5,8 +5,9 @@
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use atoll_crds::names::CLUSTER_NAMESPACE;
-use atoll_decide::deletes::epoch::{Epoch, HubMark};
+use atoll_crds::condition::cluster::DeletesPaused;
+use atoll_crds::names::{CLUSTER_NAMESPACE, HUB_MARK as NAME};
+use atoll_decide::deletes::epoch::{Epoch, HubMark, Pause};
 use atoll_decide::time::Mono;
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
 use kube::Api;
@@ -20,7 +21,6 @@ use crate::app::App;
 use crate::clock;
 
 /// The `ConfigMap` on the member that holds it.
-const NAME: &str = "atoll-hub";
 /// A failed read or write is repeated after this.
 const TRY_AGAIN: Duration = Duration::from_secs(3);
 /// The decision allows a write only so often; asking more often is idle.
@@ -40,8 +40,30 @@ pub fn pause(member: &Member) -> Option<String> {
     match &state.epoch {
         None => Some("what the member knows of its hub has not been read yet".to_owned()),
         Some(Epoch::Proceed) => None,
-        Some(Epoch::Pause(why)) => Some(why.to_string()),
+        Some(Epoch::Pause(why)) => Some(explain(why, member)),
     }
+}
+
+/// The condition value of such a pause.
+pub fn pause_value(member: &Member) -> Option<DeletesPaused> {
+    let state = member.hub_mark.lock().unwrap_or_else(PoisonError::into_inner);
+    match &state.epoch {
+        Some(Epoch::Pause(Pause::OtherHub { .. })) => Some(DeletesPaused::HubReplaced),
+        Some(Epoch::Pause(Pause::OlderHub { .. })) => Some(DeletesPaused::HubRolledBack),
+        None | Some(Epoch::Proceed) => None,
+    }
+}
+
+fn explain(why: &Pause, member: &Member) -> String {
+    format!("{why}; if this hub is the right one, run `kubectl atoll approve-deletes {} {}`", member.name, token(why))
+}
+
+/// What a person repeats to let this hub go on there. It names what was seen,
+/// so it is worth nothing for another hub or another state.
+fn token(why: &Pause) -> String {
+    use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
+    let seen = BuildHasherDefault::<DefaultHasher>::default().hash_one(why.to_string());
+    format!("hub-{:08x}", seen >> 32)
 }
 
 /// As [`pause`], for what a person has to decide: a mark that was merely not
@@ -49,7 +71,7 @@ pub fn pause(member: &Member) -> Option<String> {
 pub fn pause_by_mark(member: &Member) -> Option<String> {
     let state = member.hub_mark.lock().unwrap_or_else(PoisonError::into_inner);
     match &state.epoch {
-        Some(Epoch::Pause(why)) => Some(why.to_string()),
+        Some(Epoch::Pause(why)) => Some(explain(why, member)),
         None | Some(Epoch::Proceed) => None,
     }
 }
@@ -62,6 +84,11 @@ pub async fn run(app: Arc<App>, member: Arc<Member>) {
     }
     member.lane.retry_all();
     loop {
+        if pause_by_mark(&member).is_some() {
+            tokio::time::sleep(TRY_AGAIN).await;
+            approve(&app, &member).await;
+            continue;
+        }
         member.acted.notified().await;
         raise(&app, &member).await;
         // Coarse on purpose: at most one write in so long, whatever happens.
@@ -84,6 +111,35 @@ async fn read(app: &App, member: &Member) -> Result<(), Failure> {
     state.epoch = Some(HubMark::compare(mark.as_ref(), &here));
     state.written = mark.map(|mark| (mark, Mono::default()));
     Ok(())
+}
+
+/// Takes a person's word that this hub is the right one: its mark replaces the
+/// old one, and what waited goes on.
+async fn approve(app: &App, member: &Member) {
+    let expected = {
+        let state = member.hub_mark.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(Epoch::Pause(why)) = &state.epoch else { return };
+        token(why)
+    };
+    if app.approved_deletes(&member.name).as_deref() != Some(expected.as_str()) || !app.leads() {
+        return;
+    }
+    let approved = async {
+        let version = fetch_hub_version(app).await.map_err(|failure| failure.to_string())?;
+        let mark = HubMark { uid: app.hub_uid.to_string(), resource_version: version };
+        store(member, &mark).await.map_err(|error| error.to_string())?;
+        Ok::<_, String>(mark)
+    };
+    match approved.await {
+        Ok(mark) => {
+            tracing::warn!(cluster = %member.name, "a person approved this hub");
+            let mut state = member.hub_mark.lock().unwrap_or_else(PoisonError::into_inner);
+            *state = State { epoch: Some(Epoch::Proceed), written: Some((mark, clock::mono())) };
+            drop(state);
+            member.lane.retry_all();
+        }
+        Err(error) => tracing::warn!(cluster = %member.name, %error, "the approved mark was not written"),
+    }
 }
 
 /// Where the hub is now: a list carries the store's current version, whatever

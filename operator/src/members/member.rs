@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use atoll_crds::condition::cluster::DeletesPaused;
 use atoll_decide::deletes::{Admission, Budget};
 use atoll_decide::health::{Detector, Timing};
 use atoll_decide::ids::{ClusterName, Gvk, ObjectKey};
@@ -212,8 +213,9 @@ impl Member {
     }
 
     /// What keeps deletes from going on, for the Cluster's condition.
-    pub fn deletes_paused(&self) -> Option<String> {
-        hub_mark::pause_by_mark(self).or_else(|| self.lock().paused.clone())
+    pub fn deletes_paused(&self) -> Option<(DeletesPaused, String)> {
+        let by_mark = hub_mark::pause_value(self).zip(hub_mark::pause_by_mark(self));
+        by_mark.or_else(|| Some((DeletesPaused::BudgetExceeded, self.lock().paused.clone()?)))
     }
 
     /// When what runs there was last compared completely.

@@ -97,7 +97,7 @@ async fn delete(app: &App, member: &Member, name: &str, uid: &str) -> Result<(),
     if annotation(marks::TEMPLATE_UID) != uid || annotation(marks::HUB_UID) != &*app.hub_uid {
         return Ok(());
     }
-    member.admit_delete(app, &key).map_err(Failure::DeletesPaused)?;
+    member.admit_delete(app, &key).map_err(Failure::Paused)?;
     let deleted = address.delete("").await.map(|_| ());
     member.settle_delete(&key);
     deleted

@@ -6,8 +6,8 @@
 use std::fmt::Debug;
 
 use anyhow::{Context, Result};
-use atoll_crds::names::CLUSTER_NAMESPACE;
 use atoll_crds::names::label::{SYSTEM, TRUE};
+use atoll_crds::names::{CLUSTER_NAMESPACE, HUB_MARK};
 use futures::{StreamExt, TryStreamExt, stream};
 use k8s_openapi::api::core::v1::{Namespace, Secret, ServiceAccount};
 use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding, Role, RoleBinding};
@@ -26,7 +26,7 @@ use crate::kinds::{Catalogue, Served};
 const AT_ONCE: usize = 8;
 
 /// The operator's note on which hub the member belongs to.
-const HUB_NOTE: &str = "atoll-hub";
+const HUB_NOTE: &str = HUB_MARK;
 
 /// Removes the account, then the namespace if it can go.
 pub async fn clean(member: &Side, name: &ClusterName, console: Console) -> Result<()> {
