@@ -3,6 +3,7 @@
 //! Commands that enter namespaces run before any thread exists; all others get
 //! a runtime. Another subcommand is a module, a variant of [`Task`] and a line in [`run_task`].
 
+mod bench;
 mod down;
 mod exec;
 mod fault;
@@ -18,6 +19,7 @@ use anyhow::{Context, Result};
 use atoll_e2e::fleet::{FleetSpec, GUARD_COMMAND, KUBELET_COMMAND, guard};
 use atoll_e2e::kubelet;
 use atoll_e2e::net::enter_user_namespace;
+use atoll_e2e::stage::keeper;
 use clap::{Args, Parser, Subcommand};
 use nix::unistd::geteuid;
 use tokio_util::sync::CancellationToken;
@@ -34,6 +36,8 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Task {
+    /// Measure
+    Bench(bench::Bench),
     /// Start a fleet and leave it running
     Up(up::Up),
     /// End the fleet of a folder
@@ -48,6 +52,8 @@ enum Task {
     Kubectl(kubectl::Kubectl),
     #[command(hide = true, name = KUBELET_COMMAND)]
     Kubelet(kubelet::Config),
+    #[command(hide = true, name = keeper::COMMAND)]
+    Keep(keeper::Config),
     #[command(hide = true, name = GUARD_COMMAND)]
     Supervise(Supervise),
     #[command(hide = true, name = guard::INNER_COMMAND)]
@@ -57,7 +63,11 @@ enum Task {
 impl Task {
     /// Whether it needs to make networks, so that an ordinary user has to become root of a namespace first.
     fn starts_a_fleet(&self) -> bool {
-        matches!(self, Self::Up(_))
+        match self {
+            Self::Up(_) => true,
+            Self::Bench(task) => task.starts_a_fleet(),
+            _ => false,
+        }
     }
 }
 
@@ -108,11 +118,13 @@ fn run_task(task: Task) -> Result<ExitCode> {
     let runtime = tokio::runtime::Runtime::new().context("starting a runtime")?;
     runtime.block_on(async {
         match task {
+            Task::Bench(task) => task.run().await,
             Task::Up(task) => task.run().await,
             Task::Down(task) => task.run().await,
             Task::Status(task) => task.run().await,
             Task::Fault(task) => task.run().await,
             Task::Kubelet(config) => run_kubelet(config).await,
+            Task::Keep(config) => keeper::run(config).await,
             Task::Exec(_) | Task::Kubectl(_) | Task::Supervise(_) | Task::SuperviseInside(_) => Ok(ExitCode::SUCCESS),
         }
     })

@@ -241,6 +241,10 @@ impl App {
         for key in self.templates.keys_where(|_| true) {
             self.reconcile.add(key, Lane::CatchUp);
         }
+        // A binding that is going has no template any more.
+        for (key, _) in self.bindings.all().into_iter().filter(|(_, binding)| binding.deleting) {
+            self.reconcile.add(key, Lane::CatchUp);
+        }
     }
 
     /// The status of a binding may have changed.
