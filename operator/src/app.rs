@@ -24,10 +24,10 @@ use kube::core::{ApiResource, GroupVersionKind};
 use kube::{Client, ResourceExt};
 use tokio::sync::{Notify, watch};
 
-use crate::copy_state::Copies;
 use crate::events::Events;
 use crate::failover::moves::Moves;
-use crate::fleet_state::FleetState;
+use crate::fleet::Copies;
+use crate::fleet::FleetMap;
 use crate::hub::bindings::{Binding, Bindings};
 use crate::hub::clusters::Clusters;
 use crate::hub::kinds::Kinds;
@@ -94,7 +94,7 @@ pub struct App {
     /// Which lists are complete.
     pub synced: Synced,
     /// The fleet.
-    pub fleet: FleetState,
+    pub fleet: FleetMap,
     /// The member units.
     pub members: Members,
     /// Templates to look at.
@@ -172,7 +172,7 @@ impl App {
             clusters: Clusters::default(),
             namespaces: Namespaces::default(),
             synced: Synced::default(),
-            fleet: FleetState::default(),
+            fleet: FleetMap::default(),
             members: Members::default(),
             reconcile: Queue::default(),
             status: Queue::default(),

@@ -3,11 +3,9 @@
 mod app;
 mod args;
 mod clock;
-mod copy_state;
 mod events;
 mod failover;
 mod fleet;
-mod fleet_state;
 mod hub;
 mod install;
 mod lease;

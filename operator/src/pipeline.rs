@@ -246,6 +246,8 @@ fn plan(app: &App, template: &Template, policy: &Policy, binding: Option<&Bindin
     let names: Vec<ClusterName> = targets.iter().map(|target| target.cluster.clone()).collect();
     let health: Vec<Copy<'_>> =
         names.iter().map(|name| (name, app.copy_health(&template.key, name, &copies, fleet))).collect();
+    let left = tasks.iter().map(|task| &task.from).filter(|name| deliver::is_seen_gone(app, &template.key, name));
+    let gone: Vec<ClusterName> = left.cloned().collect();
     let scene = decision::Scene {
         gvk: &template.key.gvk,
         template_uid: &template.uid,
@@ -255,7 +257,7 @@ fn plan(app: &App, template: &Template, policy: &Policy, binding: Option<&Bindin
         placement: &policy.placement,
         purge: purge(policy),
         priority: binding.and_then(|binding| binding.spec.schedule_priority.as_ref()).map_or(0, |one| one.priority),
-        standing: standing(app, binding, policy, &targets, &tasks, &health),
+        standing: decision::Standing { gone: &gone, ..standing(app, binding, policy, &targets, &tasks, &health) },
         fleet,
         after: app.settings.failover_after,
         off: None,
@@ -284,12 +286,13 @@ fn standing<'a>(
         targets,
         tasks,
         group: binding.and_then(|binding| binding.group.as_deref()),
-        scheduled_before: applied.is_some() && !targets.is_empty(),
+        scheduled_before: applied.is_some(),
         same_placement: applied.is_some_and(|text| **text == *policy.placement_text),
         asked: matches!((asked, last), (Some(asked), Some(last)) if asked.0 > last.0),
         suspended: suspension.is_some_and(|suspension| suspension.scheduling == Some(true)),
         schedule_is_current: current,
         copies,
+        gone: &[],
     }
 }
 

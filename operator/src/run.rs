@@ -76,6 +76,8 @@ pub async fn run(settings: Run) -> Result<()> {
 }
 
 fn start(app: &Arc<App>, tasks: &Tasks, event_writer: events::Writer) {
+    let (fleet, cancel) = (Arc::clone(app), tasks.cancelled());
+    tasks.spawn_to_its_end("fleet map", OnExit::EndProcess, async move { fleet.fleet.run(cancel).await });
     tasks.spawn("events", OnExit::EndProcess, event_writer.run());
     watches::start(app, tasks);
     let wanted = app.wanted_kinds.subscribe();

@@ -11,7 +11,6 @@ use prometheus_client::registry::Registry;
 use crate::app::App;
 use crate::args::Run;
 use crate::clock;
-use crate::fleet::Stats;
 use crate::members::member::Member;
 use crate::tasks::{OnExit, Tasks};
 use crate::telemetry::Readiness;
@@ -44,13 +43,14 @@ fn sources(app: &Arc<App>) -> Sources {
         };
         lanes.members.all().iter().map(reading).collect()
     };
-    Sources { lanes: Box::new(read_lanes), fleet: Box::new(Stats::default) }
+    let fleet = Arc::clone(app);
+    Sources { lanes: Box::new(read_lanes), fleet: Box::new(move || fleet.fleet.stats()) }
 }
 
 type Var = (&'static str, Box<dyn Fn() -> serde_json::Value + Send + Sync>);
 
 fn vars(app: &Arc<App>) -> Vec<Var> {
-    let (queues, writes, leader) = (Arc::clone(app), Arc::clone(app), Arc::clone(app));
+    let [queues, writes, leader, fleet] = [(); 4].map(|()| Arc::clone(app));
     let queues = move || {
         serde_json::json!({
             "templates": queues.templates.len(),
@@ -63,7 +63,13 @@ fn vars(app: &Arc<App>) -> Vec<Var> {
         serde_json::json!(HubWriteLabel::ALL.iter().map(count).collect::<BTreeMap<_, _>>())
     };
     let leadership = move || format!("{:?}", leader.write_guard.leadership()).into();
-    vec![("queues", Box::new(queues)), ("hubWrites", Box::new(writes)), ("leadership", Box::new(leadership))]
+    let fleet = move || serde_json::json!(fleet.fleet.stats());
+    vec![
+        ("fleetMap", Box::new(fleet)),
+        ("queues", Box::new(queues)),
+        ("hubWrites", Box::new(writes)),
+        ("leadership", Box::new(leadership)),
+    ]
 }
 
 /// How often the configurations of the webhook are compared with what they

@@ -3,26 +3,36 @@
 //!
 //! Enters: the binding as it stands, its template and placement, the fleet, the
 //! health of its copies, the time. Leaves: one [`Plan`], written before anything
-//! of it is carried out (promise I4). The steps, in order: close or take back
-//! open moves, find what must be vacated, schedule when a rule asks for it.
+//! of it is carried out (promise I4); and, for copies no plan names any more,
+//! whether they may go ([`may_remove`], [`may_purge`]). Must not: empty a
+//! placement, but for a divided workload that is scaled to zero.
+//!
+//! The steps, in order: close or take back open moves, schedule when a rule
+//! asks for it, move off what must be vacated. Scheduling comes before moving,
+//! so that a target that cannot be replaced does not keep the binding from
+//! following its placement and its replicas.
 
-use std::collections::BTreeSet;
+mod dropped;
+mod open_moves;
+mod relocate;
+mod reschedule;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use crate::cluster::Resources;
+pub use dropped::{Dropped, may_purge, may_remove};
+
+use crate::cluster::{Cluster, Resources};
 use crate::failover::Copy;
-use crate::failover::eviction::{self, Eviction, Now, Off, Twice, View};
-use crate::failover::release::{self, Release, Wait};
-use crate::failover::relocation;
-use crate::failover::removal::{self, Cause, Removal};
+use crate::failover::eviction::{self, Eviction, Now, Off, Place, Twice, View};
+use crate::failover::release;
 use crate::failover::task::{PurgeMode, Task};
 use crate::fleet::Fleet;
 use crate::ids::{ClusterName, Gvk};
-use crate::placement::{Placement, ReplicaScheduling, Target};
+use crate::placement::{Affinities, Placement, ReplicaScheduling, Target};
 use crate::schedule::{self, Failure, Request};
-use crate::taint::Effect;
 use crate::time::Mono;
-use crate::trigger::{self, Last, Trigger};
+use crate::trigger::Trigger;
 
 /// What the decision looks at.
 #[derive(Clone, Copy, Debug)]
@@ -63,18 +73,21 @@ pub struct Standing<'a> {
     pub tasks: &'a [Task],
     /// The affinity group in use.
     pub group: Option<&'a str>,
-    /// Whether it was ever scheduled.
+    /// Whether it was ever scheduled, be it to nowhere.
     pub scheduled_before: bool,
     /// Whether that was with this placement.
     pub same_placement: bool,
     /// Rescheduling was asked for since.
     pub asked: bool,
-    /// Scheduling is suspended.
+    /// Scheduling is suspended: no new placement, which a move is too. What is
+    /// closed is only what was decided before.
     pub suspended: bool,
     /// The schedule result has been made from the spec as it is now.
     pub schedule_is_current: bool,
     /// Health of the copies, now, on every target.
     pub copies: &'a [Copy<'a>],
+    /// Clusters being vacated whose member has said that no copy is there.
+    pub gone: &'a [ClusterName],
 }
 
 /// How the schedule went.
@@ -98,7 +111,7 @@ pub enum Outcome {
 pub struct Plan {
     /// `spec.clusters`
     pub targets: Vec<Target>,
-    /// `spec.gracefulEvictionTasks`
+    /// `spec.gracefulEvictionTasks`; never for a cluster that is a target.
     pub tasks: Vec<Task>,
     /// The affinity group in use.
     pub group: Option<String>,
@@ -127,7 +140,7 @@ pub enum Note {
         /// Why.
         why: String,
     },
-    /// Its cluster is tainted, and it stays for this reason.
+    /// Its cluster is tainted or leaves, and it stays for this reason.
     Held {
         /// The cluster.
         cluster: ClusterName,
@@ -149,175 +162,106 @@ pub enum Note {
 
 /// Decides.
 pub fn plan(scene: &Scene<'_>, now: Now) -> Plan {
-    let mut notes = Vec::new();
-    let (targets, tasks) = close_tasks(scene, &mut notes);
-    let places = scene.fleet.places();
-    let view = View {
-        placement: scene.placement,
-        targets: &targets,
-        places: &places,
-        brake: &scene.fleet.brake,
-        off: scene.off,
-        twice: scene.twice,
-        purge: scene.purge,
-        after: scene.after,
-        priority: scene.priority,
-    };
-    let mut due = Vec::new();
-    let mut look_again = None::<Mono>;
-    for eviction in eviction::evictions(view, now) {
-        match eviction {
-            Eviction::Due(one) => due.push(one),
-            Eviction::Waiting { until, .. } => look_again = Some(look_again.map_or(until, |at| at.min(until))),
-            Eviction::Held { cluster, why } => notes.push(Note::Held { cluster, why }),
-        }
-    }
-    let plan = Plan { targets, tasks, group: group(scene), outcome: Outcome::Stands, notes, look_again };
-    if scene.standing.suspended {
-        return plan;
-    }
-    if due.is_empty() { reschedule(scene, plan) } else { relocate(scene, plan, &due, now) }
+    let plan = open_moves::close(scene);
+    let plan = reschedule::reschedule(scene, plan, now);
+    relocate::relocate(scene, plan, now)
 }
 
-/// Open moves that can be closed: the old copy goes, or is a target again.
-fn close_tasks(scene: &Scene<'_>, notes: &mut Vec<Note>) -> (Vec<Target>, Vec<Task>) {
-    let mut targets = scene.standing.targets.to_vec();
-    let mut open = Vec::new();
-    for task in scene.standing.tasks {
-        let release = release::release(release::Scene {
-            task,
-            copies: scene.standing.copies,
-            schedule_is_current: scene.standing.schedule_is_current,
-            source: scene.fleet.source(&task.from),
-            cause_persists: is_untolerated(scene, &task.from),
-        });
-        match release {
-            Release::Wait(wait) => {
-                if wait == Wait::SourceSilent {
-                    notes.push(Note::Replaced(task.from.clone()));
-                }
-                open.push(task.clone());
-            }
-            Release::Remove => notes.push(Note::Released(task.from.clone())),
-            Release::Cancel(why) => {
-                targets = release::readopt(&targets, task);
-                notes.push(Note::TakenBack { cluster: task.from.clone(), why });
-            }
-        }
-    }
-    (targets, open)
-}
-
-fn is_untolerated(scene: &Scene<'_>, cluster: &ClusterName) -> bool {
-    let Some(cluster) = scene.fleet.cluster(cluster) else { return false };
-    let taints = cluster.taints.iter().filter(|taint| taint.effect == Effect::NoExecute);
-    taints.into_iter().any(|taint| !scene.placement.tolerations.iter().any(|toleration| toleration.tolerates(taint)))
-}
-
-fn group(scene: &Scene<'_>) -> Option<String> {
-    scene.standing.group.map(str::to_owned)
-}
-
-fn is_divided(scene: &Scene<'_>) -> bool {
-    scene.replicas.is_some() && scene.placement.replicas != ReplicaScheduling::Duplicated
-}
-
-fn relocate(scene: &Scene<'_>, plan: Plan, due: &[eviction::Due], now: Now) -> Plan {
-    let mut group = plan.group.clone();
-    let current =
-        relocation::Current { targets: &plan.targets, tasks: &plan.tasks, divided: is_divided(scene), grace: None };
-    let moved = relocation::plan(current, due, now.wall, |evicting, remaining| {
-        let decision = run_schedule(scene, remaining, evicting, false).map_err(|failure| failure.to_string())?;
-        group.clone_from(&decision.group);
-        Ok(decision.targets)
-    });
-    let mut notes = plan.notes;
-    let vacated = due.iter().filter(|due| moved.tasks.iter().any(|task| task.from == due.cluster));
-    notes.extend(vacated.map(|due| Note::Vacating { cluster: due.cluster.clone(), why: due.message.clone() }));
-    notes.extend(moved.lost.iter().map(|(cluster, why)| Note::Lost { cluster: cluster.clone(), why: why.clone() }));
-    let mut targets = moved.clusters;
-    targets.sort_by(|a, b| a.cluster.cmp(&b.cluster));
-    let outcome = if targets == plan.targets { Outcome::Stands } else { Outcome::Scheduled(Trigger::Evicting) };
-    Plan { targets, tasks: moved.tasks, group, outcome, notes, look_again: plan.look_again }
-}
-
-fn reschedule(scene: &Scene<'_>, plan: Plan) -> Plan {
-    let standing = &scene.standing;
-    let last = Last {
-        targets: &plan.targets,
-        scheduled_before: standing.scheduled_before,
-        same_placement: standing.same_placement,
-        asked: standing.asked,
-        evicting: false,
-    };
-    let Some(trigger) = trigger::find(last, &scene.placement.replicas, scene.replicas, &scene.fleet.clusters) else {
-        return plan;
-    };
-    let evicting: BTreeSet<ClusterName> = plan.tasks.iter().map(|task| task.from.clone()).collect();
-    match run_schedule(scene, &plan.targets, &evicting, trigger == Trigger::Asked) {
-        Ok(decision) if decision.targets.is_empty() && !plan.targets.is_empty() && scene.replicas != Some(0) => {
-            let message = "the schedule came out empty; the last placement stands".to_owned();
-            Plan { outcome: Outcome::Failed { reason: "NoClusterFit", message }, ..plan }
-        }
-        Ok(decision) => {
-            Plan { targets: decision.targets, group: decision.group, outcome: Outcome::Scheduled(trigger), ..plan }
-        }
-        Err(failure) => {
-            let outcome = Outcome::Failed { reason: failure.reason(), message: failure.to_string() };
-            Plan { outcome, ..plan }
-        }
-    }
-}
-
-fn run_schedule(
-    scene: &Scene<'_>,
-    previous: &[Target],
-    evicting: &BTreeSet<ClusterName>,
-    fresh: bool,
-) -> Result<schedule::Decision, Failure> {
-    schedule::schedule(&Request {
-        gvk: scene.gvk,
-        placement: scene.placement,
-        clusters: &scene.fleet.clusters,
-        previous,
-        replicas: scene.replicas,
-        requests: scene.requests,
-        evicting,
-        observed_group: scene.standing.group,
-        fresh,
-        template_uid: scene.template_uid,
-    })
-}
-
-/// A copy on a cluster that is no target.
-#[derive(Clone, Copy, Debug)]
-pub struct Dropped<'a> {
-    /// The placement in force.
-    pub placement: &'a Placement,
+impl Scene<'_> {
     /// Replicas are divided over the targets.
-    pub divided: bool,
-    /// Every target with its copy's health now.
-    pub remaining: &'a [Copy<'a>],
+    fn is_divided(&self) -> bool {
+        self.replicas.is_some() && self.placement.replicas != ReplicaScheduling::Duplicated
+    }
+
+    /// A divided workload that its user scaled to zero: no copy is wanted.
+    fn wants_nothing(&self) -> bool {
+        self.is_divided() && self.replicas.is_some_and(|replicas| replicas <= 0)
+    }
+
+    /// Whether the hub has no such cluster. A fleet without any cluster says
+    /// nothing of one.
+    fn is_gone(&self, cluster: &ClusterName) -> bool {
+        !self.fleet.clusters.is_empty() && self.fleet.cluster(cluster).is_none()
+    }
+
+    fn evictions(&self, targets: &[Target], now: Now) -> Vec<Eviction> {
+        let places: BTreeMap<ClusterName, Place<'_>> = self.fleet.places();
+        let view = View {
+            placement: self.placement,
+            targets,
+            places: &places,
+            brake: &self.fleet.brake,
+            off: self.off,
+            twice: self.twice,
+            purge: self.purge,
+            after: self.after,
+            priority: self.priority,
+        };
+        eviction::evictions(view, now)
+    }
+
+    /// Asks the schedule. Beside `evicting`, it keeps new copies off clusters
+    /// that they would have to leave at once: a toleration that ended long ago
+    /// still lets them in by the filter's rule, and they would go to and fro.
+    fn schedule(&self, question: Question<'_>, now: Now) -> Result<schedule::Decision, Failure> {
+        let mut evicting = question.evicting.clone();
+        let is_target = |cluster: &Cluster| question.previous.iter().any(|target| target.cluster == cluster.name);
+        let tainted = self.fleet.clusters.iter().filter(|cluster| !cluster.taints.is_empty() && !is_target(cluster));
+        let tainted: Vec<Target> =
+            tainted.map(|cluster| Target { cluster: cluster.name.clone(), replicas: None }).collect();
+        if !tainted.is_empty() {
+            let untenable = self.evictions(&tainted, now).into_iter().filter_map(|eviction| match eviction {
+                Eviction::Due(due) => Some(due.cluster),
+                Eviction::Held { cluster, .. } => Some(cluster),
+                Eviction::Waiting { .. } => None,
+            });
+            evicting.extend(untenable);
+        }
+        schedule::schedule(&Request {
+            gvk: self.gvk,
+            placement: self.placement,
+            clusters: &self.fleet.clusters,
+            previous: question.previous,
+            replicas: self.replicas,
+            requests: self.requests,
+            evicting: &evicting,
+            observed_group: question.group,
+            fresh: question.fresh,
+            template_uid: self.template_uid,
+        })
+    }
 }
 
-/// Whether the copy on `cluster` may be deleted now.
-pub fn may_remove(dropped: &Dropped<'_>, cluster: &ClusterName, fleet: &Fleet) -> Removal {
-    let admitted = fleet.cluster(cluster).is_some_and(|cluster| admits(dropped.placement, cluster));
-    removal::removal(removal::Scene {
-        cause: if admitted { Cause::Rescheduled } else { Cause::Narrowed },
-        divided: dropped.divided,
-        remaining: dropped.remaining,
-        source: fleet.source(cluster),
-    })
+/// One question to the schedule.
+#[derive(Clone, Copy, Debug)]
+struct Question<'a> {
+    /// The targets it starts from.
+    previous: &'a [Target],
+    /// Clusters being vacated.
+    evicting: &'a BTreeSet<ClusterName>,
+    /// The affinity group in use.
+    group: Option<&'a str>,
+    /// Start over.
+    fresh: bool,
 }
 
-fn admits(placement: &Placement, cluster: &crate::cluster::Cluster) -> bool {
-    use crate::placement::Affinities;
+/// Clusters being vacated.
+fn vacated(tasks: &[Task]) -> BTreeSet<ClusterName> {
+    tasks.iter().map(|task| task.from.clone()).collect()
+}
+
+/// Whether the placement selects the cluster, in any of its groups.
+fn admits(placement: &Placement, cluster: &Cluster) -> bool {
     match &placement.affinity {
         Affinities::Any => true,
         Affinities::One(affinity) => affinity.matches(cluster),
-        Affinities::Groups(groups) => groups.iter().any(|group| {
-            group.affinity.matches(cluster) || group.overflow.iter().any(|(_, affinity)| affinity.matches(cluster))
-        }),
+        Affinities::Groups(groups) => groups.iter().any(|group| group_admits(group, cluster)),
     }
 }
+
+fn group_admits(group: &crate::placement::AffinityGroup, cluster: &Cluster) -> bool {
+    group.affinity.matches(cluster) || group.overflow.iter().any(|(_, affinity)| affinity.matches(cluster))
+}
+
+#[cfg(test)]
+mod tests;

@@ -43,7 +43,8 @@ pub enum Step {
     /// Ours, and something is to be written with force.
     Update {
         /// Fields that were ours and have another manager or are gone. Empty
-        /// when only the wanted state moved.
+        /// when the wanted state moved: what is not ours then is mostly what
+        /// was never written.
         drift: Vec<Drift>,
     },
     /// Not ours, and the policy says Overwrite.
@@ -57,9 +58,13 @@ pub enum Step {
     WaitDeletion,
 }
 
-/// Plans the write of `manifest` over `live` (None: a GET answered NotFound).
+/// Plans the write of `manifest` over `live` (None: a GET answered `NotFound`).
 pub fn plan(manifest: &Value, live: Option<&Value>, on_foreign: OnForeign) -> Step {
     let Some(live) = live else { return Step::Create };
+    // Whoever it belongs to, an object on its way out takes no write.
+    if live.pointer("/metadata/deletionTimestamp").is_some() {
+        return Step::WaitDeletion;
+    }
     let held_by = owner(live);
     if held_by == Owner::Nobody || held_by != owner(manifest) {
         return match on_foreign {
@@ -67,12 +72,11 @@ pub fn plan(manifest: &Value, live: Option<&Value>, on_foreign: OnForeign) -> St
             OnForeign::Abort => Step::Refuse { owner: held_by },
         };
     }
-    if live.pointer("/metadata/deletionTimestamp").is_some() {
-        return Step::WaitDeletion;
+    if hash(live) != hash(manifest) {
+        return Step::Update { drift: Vec::new() };
     }
-    let drift =
-        if hash(live) == hash(manifest) { ownership::missing(manifest, live, FIELD_MANAGER) } else { Vec::new() };
-    if drift.is_empty() && hash(live) == hash(manifest) { Step::InSync } else { Step::Update { drift } }
+    let drift = ownership::missing(manifest, live, FIELD_MANAGER);
+    if drift.is_empty() { Step::InSync } else { Step::Update { drift } }
 }
 
 /// Who `object` belongs to.
@@ -91,3 +95,6 @@ pub fn owner(object: &Value) -> Owner {
 fn hash(object: &Value) -> Option<&str> {
     object["metadata"]["annotations"][marks::MANIFEST_HASH].as_str()
 }
+
+#[cfg(test)]
+mod tests;

@@ -43,19 +43,14 @@ impl Fleet {
         self.standings.get(name).map_or(Source::Silent, |standing| standing.source)
     }
 
-    /// The places of failover's view.
+    /// The places of failover's view: the clusters somebody has judged. What is
+    /// not among them is unknown, and nothing is moved off it.
     pub fn places(&self) -> BTreeMap<ClusterName, Place<'_>> {
-        let judged = self.clusters.iter().filter_map(|cluster| Some((cluster, self.standings.get(&cluster.name)?)));
-        let place = |(cluster, standing): (_, _)| -> (ClusterName, Place<'_>) {
-            let (cluster, standing): (&Cluster, &Standing) = (cluster, standing);
-            let place = Place {
-                cluster,
-                verdict: &standing.verdict,
-                taints_seen: &standing.taints_seen,
-                source: standing.source,
-            };
-            (cluster.name.clone(), place)
+        let place = |cluster| -> Option<(ClusterName, Place<'_>)> {
+            let cluster: &Cluster = cluster;
+            let Standing { verdict, taints_seen, source } = self.standings.get(&cluster.name)?;
+            Some((cluster.name.clone(), Place { cluster, verdict, taints_seen, source: *source }))
         };
-        judged.map(place).collect()
+        self.clusters.iter().filter_map(place).collect()
     }
 }

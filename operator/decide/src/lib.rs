@@ -27,3 +27,4 @@ pub mod schedule;
 pub mod taint;
 pub mod time;
 pub mod trigger;
+mod webster;

@@ -29,8 +29,9 @@ pub use rejection::{Reason, Rejection, summarize};
 use crate::cluster::{Cluster, Resources};
 use crate::ids::{ClusterName, Gvk};
 use crate::placement::{Placement, Target};
+use crate::webster::NameOrder;
 use candidate::Candidate;
-use divide::{Division, NameOrder};
+use divide::Division;
 use spread::Rules;
 use term::Term;
 

@@ -23,8 +23,10 @@ pub enum Trigger {
     Evicting,
     /// Duplicated workloads and objects without replicas follow the fleet.
     FollowsFleet,
-    /// A target cluster is being deleted.
+    /// A target cluster is being deleted, or is gone.
     TargetLeaves,
+    /// A vacated cluster is back before its replacement was healthy.
+    Returned,
 }
 
 /// What the rules look at.
@@ -32,17 +34,17 @@ pub enum Trigger {
 pub struct Last<'a> {
     /// The last result.
     pub targets: &'a [Target],
-    /// Whether there is a last result at all.
+    /// Whether there is a last result at all, be it an empty one.
     pub scheduled_before: bool,
     /// Whether the placement is still the one it was made from.
     pub same_placement: bool,
     /// `rescheduleTriggeredAt` is later than the last schedule.
     pub asked: bool,
-    /// A target has to be replaced now.
-    pub evicting: bool,
 }
 
-/// Finds the rule that holds.
+/// Finds the rule that holds. [`Trigger::Evicting`] and [`Trigger::Returned`]
+/// are found by failover, not here. Without any cluster nothing is known of the
+/// targets' clusters, so none of them leaves.
 pub fn find(
     last: Last<'_>,
     division: &ReplicaScheduling,
@@ -54,9 +56,6 @@ pub fn find(
     }
     if !last.same_placement {
         return Some(Trigger::PlacementChanged);
-    }
-    if last.evicting {
-        return Some(Trigger::Evicting);
     }
     let duplicated = *division == ReplicaScheduling::Duplicated;
     if let Some(replicas) = replicas
@@ -70,8 +69,11 @@ pub fn find(
     if replicas.is_none() || duplicated {
         return Some(Trigger::FollowsFleet);
     }
-    let leaving = |name: &ClusterName| clusters.iter().any(|cluster| cluster.name == *name && cluster.deleting);
-    last.targets.iter().any(|target| leaving(&target.cluster)).then_some(Trigger::TargetLeaves)
+    let leaves = |name: &ClusterName| {
+        let cluster = clusters.iter().find(|cluster| cluster.name == *name);
+        cluster.map_or(!clusters.is_empty(), |cluster| cluster.deleting)
+    };
+    last.targets.iter().any(|target| leaves(&target.cluster)).then_some(Trigger::TargetLeaves)
 }
 
 fn replicas_differ(targets: &[Target], duplicated: bool, replicas: i32) -> bool {
@@ -92,38 +94,11 @@ impl fmt::Display for Trigger {
             Self::Asked => "rescheduling was asked for",
             Self::Evicting => "a target is being vacated",
             Self::FollowsFleet => "it follows the fleet",
-            Self::TargetLeaves => "a target cluster is being deleted",
+            Self::TargetLeaves => "a target cluster is being deleted or is gone",
+            Self::Returned => "a vacated cluster is back before its replacement was healthy",
         })
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn target(name: &str, replicas: i32) -> Target {
-        Target { cluster: name.into(), replicas: Some(replicas) }
-    }
-
-    const SETTLED: Last<'static> =
-        Last { targets: &[], scheduled_before: true, same_placement: true, asked: false, evicting: false };
-
-    #[test]
-    fn a_divided_workload_stays_where_it_is_when_only_the_fleet_changes() {
-        let targets = [target("m1", 1), target("m2", 2)];
-        let last = Last { targets: &targets, ..SETTLED };
-        assert_eq!(find(last, &ReplicaScheduling::DynamicWeighted, Some(3), &[]), None);
-    }
-
-    #[test]
-    fn a_divided_workload_is_scheduled_when_its_replicas_change() {
-        let targets = [target("m1", 1), target("m2", 2)];
-        let last = Last { targets: &targets, ..SETTLED };
-        assert_eq!(find(last, &ReplicaScheduling::Aggregated, Some(4), &[]), Some(Trigger::ReplicasChanged));
-    }
-
-    #[test]
-    fn an_object_without_replicas_follows_the_fleet() {
-        assert_eq!(find(SETTLED, &ReplicaScheduling::Duplicated, None, &[]), Some(Trigger::FollowsFleet));
-    }
-}
+mod tests;

@@ -11,7 +11,7 @@
 
 mod inbox;
 mod published;
-mod subscription;
+pub mod subscription;
 #[cfg(test)]
 mod tests;
 mod writer;
@@ -29,7 +29,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::inbox::Inbox;
 use self::published::Published;
-pub use self::subscription::{Changed, Changes, Subscription};
+pub use self::subscription::Subscription;
 pub use self::writer::{Conflict, Writer, Written};
 use super::stats::{Count, Counts, Stats};
 
@@ -39,7 +39,7 @@ pub const BATCH: usize = 64;
 pub const MAX_AGE: Duration = Duration::from_millis(50);
 /// ... so the batch is due a little earlier: timers are exact to a millisecond,
 /// and the task has to be woken.
-const DUE_AFTER: Duration = Duration::from_millis(47);
+const DUE_AFTER: Duration = MAX_AGE.saturating_sub(Duration::from_millis(3));
 
 /// What a store holds. Cloning must be cheap and share everything: a commit
 /// works on a clone while readers keep the original.
@@ -68,6 +68,18 @@ pub struct Versioned<V> {
     pub version: u64,
     /// The value.
     pub value: V,
+}
+
+impl<V> Versioned<V> {
+    /// The same version of another form of the value.
+    pub fn map<W>(self, form: impl FnOnce(V) -> W) -> Versioned<W> {
+        Versioned { version: self.version, value: form(self.value) }
+    }
+
+    /// As [`Versioned::map`]; None when the value has no such form.
+    pub fn try_map<W>(self, form: impl FnOnce(V) -> Option<W>) -> Option<Versioned<W>> {
+        Some(Versioned { version: self.version, value: form(self.value)? })
+    }
 }
 
 /// How soon readers must see a change.
@@ -182,7 +194,8 @@ impl<T: Tables> Store<T> {
         Snapshot(self.shared.published.load())
     }
 
-    /// The entry as its writer left it, published or not. Waits for the short
+    /// The entry as its writer left it, published or not: a writer sees
+    /// its own pending change here. Waits for the short
     /// lock of the writers; for readers that must not miss what caused them to
     /// look.
     pub fn latest(&self, key: &T::Key) -> Option<Versioned<T::Value>> {
@@ -226,6 +239,11 @@ impl<T: Tables> Store<T> {
         }
         let mut inner = self.lock();
         self.commit(&mut inner, Trigger::Shutdown);
+    }
+
+    /// Publishes what is pending now.
+    pub fn publish(&self) {
+        self.commit(&mut self.lock(), Trigger::Urgent);
     }
 
     /// A reading of the counters.
@@ -304,9 +322,7 @@ impl<T: Tables> Store<T> {
 impl<T: Tables> Inner<T> {
     fn latest(&self, key: &T::Key) -> Option<Versioned<T::Value>> {
         match self.pending.get(key) {
-            Some(Pending { version, value }) => {
-                value.clone().map(|value| Versioned { version: *version, value })
-            }
+            Some(Pending { version, value }) => value.clone().map(|value| Versioned { version: *version, value }),
             None => self.view.tables.get(key),
         }
     }

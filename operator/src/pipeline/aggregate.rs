@@ -11,7 +11,7 @@ use atoll_decide::ids::ClusterName;
 use atoll_decide::interpret::Health;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-use crate::copy_state::{Copies, CopyState};
+use crate::fleet::{Copies, CopyState};
 use crate::hub::bindings::Binding;
 
 /// What was last said of the schedule.

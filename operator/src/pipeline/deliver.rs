@@ -11,6 +11,7 @@ use atoll_decide::binding as decision;
 use atoll_decide::failover::Copy;
 use atoll_decide::failover::release::replacement_may_start;
 use atoll_decide::failover::removal::Removal;
+use atoll_decide::failover::task::Task;
 use atoll_decide::first_write::OnForeign;
 use atoll_decide::fleet::Fleet;
 use atoll_decide::ids::{ClusterName, ObjectKey};
@@ -125,12 +126,15 @@ fn is_suspended(spec: &BindingSpec, cluster: &str) -> bool {
 fn may_start(app: &App, template: &Template, binding: &Binding, target: &Target, fleet: &Fleet) -> bool {
     let tasks = tasks::read(&binding.spec.graceful_eviction_tasks);
     tasks.iter().filter(|task| !task.clusters_before.contains(&target.cluster)).all(|task| {
-        let gone = app.members.get(&task.from).is_some_and(|member| {
-            member.copies.is_synced(&template.key.gvk) && member.copies.get(&template.key).is_none()
-        });
+        let gone = is_seen_gone(app, &template.key, &task.from);
         let fenced = fleet.cluster(&task.from).is_some_and(|cluster| cluster.fenced);
         replacement_may_start(task, gone, fenced)
     })
+}
+
+/// Whether the member's watch has listed the kind and shows no such copy.
+pub fn is_seen_gone(app: &App, key: &ObjectKey, cluster: &ClusterName) -> bool {
+    app.members.get(cluster).is_some_and(|member| member.copies.is_synced(&key.gvk) && member.copies.get(key).is_none())
 }
 
 /// The template's content: as the watch brought it, or read again.
@@ -259,9 +263,11 @@ fn remove_dropped(
     fleet: &Fleet,
 ) {
     let named: Vec<ClusterName> = binding.named_clusters().collect();
+    let purged = policy.map(|policy| purged(app, template, policy, binding, targets, fleet)).unwrap_or_default();
     let mark = binding.reference.to_string();
     for member in app.members.all() {
-        if named.contains(&member.name) {
+        let purges = purged.contains(&member.name);
+        if named.contains(&member.name) && !purges {
             continue;
         }
         let ours = member.copies.get(&template.key).is_some_and(|copy| *copy.binding == *mark);
@@ -270,12 +276,36 @@ fn remove_dropped(
             continue;
         }
         let Some(policy) = policy else { continue };
-        if let Removal::Delete(why) = may_remove(app, template, policy, &member.name, targets, fleet) {
-            tracing::info!(object = %template.key, cluster = %member.name, ?why, "removing a dropped copy");
-            let intent = Intent::Delete { binding: mark.clone() };
-            member.lane.submit(template.key.clone(), Order { intent, kind: app.kind(&template.key) }, Lane::User);
-        }
+        let why = match may_remove(app, template, policy, &member.name, targets, fleet) {
+            Removal::Delete(why) => format!("{why:?}"),
+            Removal::Keep(_) if purges => "purge mode Directly".to_owned(),
+            Removal::Keep(_) => continue,
+        };
+        tracing::info!(object = %template.key, cluster = %member.name, why, "removing a dropped copy");
+        let intent = Intent::Delete { binding: mark.clone() };
+        member.lane.submit(template.key.clone(), Order { intent, kind: app.kind(&template.key) }, Lane::User);
     }
+}
+
+/// Clusters being vacated whose old copy goes before its replacement starts.
+fn purged(
+    app: &App,
+    template: &Template,
+    policy: &Policy,
+    binding: &Binding,
+    targets: &[Target],
+    fleet: &Fleet,
+) -> Vec<ClusterName> {
+    let tasks = tasks::read(&binding.spec.graceful_eviction_tasks);
+    if tasks.is_empty() {
+        return Vec::new();
+    }
+    with_dropped(app, template, policy, targets, fleet, |dropped| {
+        let may_go = |task: &&Task| {
+            !targets.iter().any(|target| target.cluster == task.from) && decision::may_purge(task, dropped, fleet)
+        };
+        tasks.iter().filter(may_go).map(|task| task.from.clone()).collect()
+    })
 }
 
 /// A copy that was ordered and never came is not wanted any more.
@@ -293,17 +323,26 @@ fn may_remove(
     targets: &[Target],
     fleet: &Fleet,
 ) -> Removal {
+    with_dropped(app, template, policy, targets, fleet, |dropped| decision::may_remove(dropped, cluster, fleet))
+}
+
+/// What decides over copies on clusters that are no targets.
+fn with_dropped<T>(
+    app: &App,
+    template: &Template,
+    policy: &Policy,
+    targets: &[Target],
+    fleet: &Fleet,
+    decide: impl FnOnce(&decision::Dropped<'_>) -> T,
+) -> T {
     let copies = app.fleet.copies(&template.key);
-    let names: Vec<ClusterName> = targets.iter().map(|target| target.cluster.clone()).collect();
-    let health: Vec<Copy<'_>> =
-        names.iter().map(|name| (name, app.copy_health(&template.key, name, &copies, fleet))).collect();
-    decision::may_remove(
-        &decision::Dropped {
-            placement: &policy.placement,
-            divided: template.demand.is_some() && policy.placement.replicas != ReplicaScheduling::Duplicated,
-            remaining: &health,
-        },
-        cluster,
-        fleet,
-    )
+    let health = targets.iter().map(|one| (&one.cluster, app.copy_health(&template.key, &one.cluster, &copies, fleet)));
+    let health: Vec<Copy<'_>> = health.collect();
+    let replicas = template.demand.as_ref().map(|demand| demand.replicas);
+    decide(&decision::Dropped {
+        placement: &policy.placement,
+        divided: replicas.is_some() && policy.placement.replicas != ReplicaScheduling::Duplicated,
+        replicas,
+        remaining: &health,
+    })
 }

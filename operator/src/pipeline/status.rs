@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use super::aggregate::{self, ScheduleNews};
 use crate::app::App;
 use crate::clock;
-use crate::copy_state::Copies;
+use crate::fleet::Copies;
 use crate::hub::bindings::{Binding, BindingRef};
 use crate::hub::template_watch::into_value;
 use crate::queue::Lane;
@@ -107,7 +107,7 @@ async fn update(app: &App, key: &ObjectKey) -> Result<(), kube::Error> {
 fn too_early(binding: &Binding, copies: &Copies, remembered: &Remembered) -> Option<Duration> {
     let now = clock::mono();
     if binding.status.is_none() {
-        let answered = |name: &str| copies.get(name).is_some_and(crate::copy_state::CopyState::has_answered);
+        let answered = |name: &str| copies.get(name).is_some_and(crate::fleet::CopyState::has_answered);
         let all = binding.spec.clusters.iter().all(|target| answered(&target.name));
         let since = remembered.created_at.map_or(FIRST_WAIT, |at| now.since(at));
         return (!all && since < FIRST_WAIT).then(|| FIRST_WAIT.saturating_sub(since));

@@ -1,15 +1,13 @@
 //! How many replicas each chosen cluster gets.
 
 mod capacity;
-mod webster;
 mod weights;
-
-pub(super) use webster::NameOrder;
 
 use crate::placement::{ReplicaScheduling, StaticWeight, Target};
 use crate::schedule::Request;
 use crate::schedule::candidate::Candidate;
 use crate::schedule::failure::Problem;
+use crate::webster::{self, NameOrder};
 
 /// What is divided, and how.
 #[derive(Clone, Copy, Debug)]
@@ -80,6 +78,12 @@ pub(super) fn assign(
 /// The previous answer again, as far as it may be kept.
 pub(super) fn keep(candidates: &[Candidate<'_>]) -> Vec<Target> {
     targets(candidates.iter().map(|candidate| (candidate, candidate.assigned)))
+}
+
+/// Seats by Webster's method, in the order of the parties.
+fn apportion(parties: &[&Candidate<'_>], votes: &[i64], seats: i64, ties: NameOrder) -> Vec<i64> {
+    let names: Vec<_> = parties.iter().map(|candidate| candidate.name()).collect();
+    webster::apportion(&names, votes, seats, ties)
 }
 
 fn targets<'c, 'a: 'c>(shares: impl IntoIterator<Item = Share<'c, 'a>>) -> Vec<Target> {

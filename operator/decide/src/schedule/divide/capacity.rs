@@ -5,10 +5,10 @@
 
 use std::cmp::Reverse;
 
-use super::webster::{self, NameOrder};
-use super::{Candidate, Share};
+use super::{Candidate, Share, apportion};
 use crate::schedule::candidate::Growth;
 use crate::schedule::failure::Problem;
+use crate::webster::NameOrder;
 
 /// The strategy.
 #[derive(Clone, Copy, Debug)]
@@ -87,7 +87,7 @@ impl Divider {
         if self.aggregated {
             withdraw_needless(parties, &mut votes, seats, prefer);
         }
-        webster::apportion(parties, &votes, seats, self.ties)
+        apportion(parties, &votes, seats, self.ties)
     }
 }
 

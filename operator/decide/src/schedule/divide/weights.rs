@@ -1,9 +1,9 @@
 //! Division by the weights of `staticWeightList`. Neither the room in the
 //! clusters nor the previous answer counts.
 
-use super::webster::{self, NameOrder};
-use super::{Candidate, Share};
+use super::{Candidate, Share, apportion};
 use crate::placement::StaticWeight;
+use crate::webster::NameOrder;
 
 /// A cluster weighs what the heaviest entry that selects it says; a cluster no
 /// entry selects gets nothing. If the list selects none at all, or is empty,
@@ -21,6 +21,6 @@ pub(super) fn divide<'c, 'a>(
     if votes.iter().all(|weight| *weight <= 0) {
         votes.fill(1);
     }
-    let shares = webster::apportion(selected, &votes, replicas, ties);
+    let shares = apportion(selected, &votes, replicas, ties);
     selected.iter().copied().zip(shares).collect()
 }

@@ -4,11 +4,9 @@
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
-use super::Candidate;
-
 /// Which of two equal parties with equally many seats is served first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::schedule) enum NameOrder {
+pub(crate) enum NameOrder {
     Ascending,
     Descending,
 }
@@ -27,15 +25,10 @@ fn fnv1a_32(bytes: &[u8]) -> u32 {
     bytes.iter().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193))
 }
 
-/// Seats of each candidate, in the order of `votes`. They sum up to `seats`
+/// Seats of each party, in the order of `names` and `votes`. They sum up to `seats`
 /// unless there are no votes at all. A party never gets more seats than votes
 /// as long as there are as many votes as seats.
-pub(super) fn apportion(parties: &[&Candidate<'_>], votes: &[i64], seats: i64, ties: NameOrder) -> Vec<i64> {
-    let names: Vec<_> = parties.iter().map(|candidate| candidate.name()).collect();
-    apportion_names(&names, votes, seats, ties)
-}
-
-fn apportion_names(names: &[&str], votes: &[i64], seats: i64, ties: NameOrder) -> Vec<i64> {
+pub(crate) fn apportion(names: &[&str], votes: &[i64], seats: i64, ties: NameOrder) -> Vec<i64> {
     let mut given = certain_seats(votes, seats);
     let left = seats - given.iter().sum::<i64>();
     let mut queue: BinaryHeap<_> = (0..votes.len())
@@ -137,7 +130,7 @@ mod tests {
 
     fn apportioned(votes: &[i64], seats: i64, ties: NameOrder) -> Vec<i64> {
         let names: Vec<_> = (0..votes.len()).map(|index| format!("m{index}")).collect();
-        apportion_names(&names.iter().map(String::as_str).collect::<Vec<_>>(), votes, seats, ties)
+        apportion(&names.iter().map(String::as_str).collect::<Vec<_>>(), votes, seats, ties)
     }
 
     #[test]

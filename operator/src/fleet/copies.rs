@@ -1,6 +1,6 @@
-//! What is known of one copy of a template on one member.
+//! What is known of the copies of one template.
 
-use std::collections::BTreeMap;
+use std::borrow::Borrow;
 use std::sync::Arc;
 
 use atoll_decide::failover::{Health as MoveHealth, Source};
@@ -9,7 +9,7 @@ use atoll_decide::ids::ClusterName;
 use atoll_decide::interpret::Health;
 use serde_json::Value;
 
-/// One copy.
+/// One copy on one member. Small: there is one for each template and cluster.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CopyState {
     /// The hash it carries, in hex; None until it was seen.
@@ -42,22 +42,34 @@ impl CopyState {
     }
 }
 
-/// The copies of one template, by cluster.
-#[derive(Clone, Debug, Default, PartialEq)]
+/// The copies of one template, by cluster. Clones share them.
+#[derive(Clone, Debug, Default)]
 pub struct Copies {
-    by_cluster: BTreeMap<ClusterName, CopyState>,
+    /// Sorted by cluster.
+    by_cluster: Arc<Vec<(ClusterName, CopyState)>>,
+}
+
+impl PartialEq for Copies {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.by_cluster, &other.by_cluster) || self.by_cluster == other.by_cluster
+    }
 }
 
 impl Copies {
     /// One copy.
-    pub fn get(&self, cluster: &str) -> Option<&CopyState> {
-        self.by_cluster.get(cluster)
+    pub fn get<Q>(&self, cluster: &Q) -> Option<&CopyState>
+    where
+        Q: Ord + ?Sized,
+        ClusterName: Borrow<Q>,
+    {
+        let at = self.by_cluster.binary_search_by(|(name, _)| name.borrow().cmp(cluster)).ok()?;
+        self.by_cluster.get(at).map(|(_, copy)| copy)
     }
 
     /// Its health for a decision over moves and removals: what is not applied
     /// as wanted, or not heard of now, is Unknown, whatever it said last.
     pub fn failover_health(&self, cluster: &ClusterName, fleet: &Fleet) -> MoveHealth {
-        match self.by_cluster.get(cluster) {
+        match self.get(cluster) {
             Some(copy) if copy.is_applied() && fleet.source(cluster) != Source::Silent => match copy.health {
                 Health::Healthy => MoveHealth::Healthy,
                 Health::Unhealthy => MoveHealth::Unhealthy,
@@ -67,21 +79,30 @@ impl Copies {
         }
     }
 
-    /// Clusters with a state.
+    /// Clusters of which anything is known, sorted.
     pub fn clusters(&self) -> impl Iterator<Item = &ClusterName> {
-        self.by_cluster.keys()
+        self.by_cluster.iter().map(|(name, _)| name)
     }
 
-    /// Edits one copy; whether that changed anything.
-    pub fn edit(&mut self, cluster: &ClusterName, change: impl FnOnce(&mut CopyState)) -> bool {
-        let copy = self.by_cluster.entry(cluster.clone()).or_default();
-        let before = copy.clone();
-        change(copy);
-        *copy != before
+    /// Whether nothing is known of any copy.
+    pub fn is_empty(&self) -> bool {
+        self.by_cluster.is_empty()
+    }
+
+    /// Edits one copy.
+    pub(super) fn edit(&mut self, cluster: &ClusterName, change: impl FnOnce(&mut CopyState)) {
+        let copies = Arc::make_mut(&mut self.by_cluster);
+        let at = copies.binary_search_by(|(name, _)| name.cmp(cluster)).unwrap_or_else(|at| {
+            copies.insert(at, (cluster.clone(), CopyState::default()));
+            at
+        });
+        if let Some((_, copy)) = copies.get_mut(at) {
+            change(copy);
+        }
     }
 
     /// Forgets one copy.
-    pub fn remove(&mut self, cluster: &ClusterName) -> bool {
-        self.by_cluster.remove(cluster).is_some()
+    pub(super) fn remove(&mut self, cluster: &ClusterName) {
+        Arc::make_mut(&mut self.by_cluster).retain(|(name, _)| name != cluster);
     }
 }
