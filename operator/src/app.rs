@@ -366,7 +366,13 @@ impl App {
         let Some((known, hashes)) = delivered.get(key) else { return false };
         let Some(hash) = hashes.get(target).filter(|_| known == inputs) else { return false };
         let hash = format!("{hash:016x}");
-        member.copies.get(key).is_some_and(|copy| copy.is_in_sync(&hash)) || member.lane.wants(key, &hash)
+        member.copies.get(key).is_some_and(|copy| copy.is_in_sync(&hash))
+            || member.lane.wants(key, &hash, inputs.on_foreign())
+    }
+
+    /// Nothing counts as ordered any more.
+    pub fn forget_delivered(&self) {
+        self.delivered.by_template.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     /// Notes what was ordered.
@@ -382,7 +388,7 @@ impl App {
 
     /// Whether this process wrote the schedule of the binding as it is.
     pub fn scheduled_now(&self, binding: &Binding) -> bool {
-        self.bindings.get(&binding.template()).is_some_and(|known| known.generation == binding.generation)
+        self.statuses.scheduled_generation(&binding.template()) == Some(binding.generation)
     }
 
     /// An Event on a template, once per reason and message.
@@ -462,5 +468,6 @@ fn source(member: &Member, verdict: &Verdict, marked: bool) -> Source {
         (Some(back), Some(compared)) => compared >= back,
         _ => false,
     };
-    if marked && !compared { Source::NotCompared } else { Source::Known }
+    let stale = member.is_stale() || (marked && !compared);
+    if stale { Source::NotCompared } else { Source::Known }
 }

@@ -32,6 +32,9 @@ use crate::validate;
 /// Without news all verdicts are looked at again after this.
 const JUDGE_AT_LEAST_EVERY: Duration = Duration::from_millis(500);
 
+/// A write on the hub takes at most this: judging must go on.
+const WRITE_WITHIN: Duration = Duration::from_secs(5);
+
 /// The verdicts of the whole fleet.
 pub struct Watchkeeper {
     app: Arc<App>,
@@ -61,10 +64,22 @@ impl Watchkeeper {
                 // A new leader trusts only what it has seen as leader: a full
                 // window of own probes precedes any costly act.
                 self.started = clock::mono();
+                self.take_over();
             }
             led_before = leads;
             self.look(leads).await;
         }
+    }
+
+    /// What an earlier leadership left in memory is the past: orders, budgets,
+    /// what was delivered. Everything is looked at again.
+    fn take_over(&self) {
+        for member in self.app.members.all() {
+            let cluster = self.app.clusters.get(&member.name);
+            member.take_over(cluster.is_some_and(|cluster| validate::cluster::deletes_are_paused(&cluster)));
+        }
+        self.app.forget_delivered();
+        self.app.reconcile_all();
     }
 
     fn next_look(&self) -> Duration {
@@ -126,11 +141,14 @@ impl Watchkeeper {
         let conditions = validate::cluster::conditions(&cluster);
         let evidence = Evidence { verdict, brake: &self.brake, compared: member.compared(), now: clock::wall() };
         let plan = marks::plan(&decided, &conditions, evidence);
-        if plan.anti_entropy_due {
+        if plan.anti_entropy_due || member.is_compare_due(verdict) {
             member.compare(&self.app);
         }
-        if let Err(error) = self.write(member, &cluster, verdict, &plan.changes).await {
-            tracing::warn!(cluster = %member.name, %error, "the Cluster object could not be updated");
+        let written = tokio::time::timeout(WRITE_WITHIN, self.write(member, &cluster, verdict, &plan.changes)).await;
+        match written {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(cluster = %member.name, %error, "the Cluster object could not be updated"),
+            Err(_) => tracing::warn!(cluster = %member.name, "the hub did not take the Cluster's update in time"),
         }
     }
 

@@ -48,6 +48,9 @@ pub const WORKERS: usize = 48;
 const FIRST_RETRY: Duration = Duration::from_millis(100);
 const SLOWEST_RETRY: Duration = Duration::from_secs(30);
 
+/// One look takes at most this: a hub that hangs must not hold a worker.
+const LOOK_WITHIN: Duration = Duration::from_secs(20);
+
 /// Why a look did not come to its end.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -69,6 +72,9 @@ pub enum Error {
         /// Whose it is.
         owner: ObjectKey,
     },
+    /// The hub hung.
+    #[error("the look at {0} did not end within {LOOK_WITHIN:?}")]
+    Late(ObjectKey),
     /// An override does not apply, or the like.
     #[error(transparent)]
     Render(#[from] atoll_decide::render::Error),
@@ -109,11 +115,12 @@ impl Retries {
 pub async fn run(app: Arc<App>) {
     app.synced.wait().await;
     loop {
-        app.wait_to_lead().await;
         let work = app.reconcile.next().await;
+        app.wait_to_lead().await;
         let key = work.key.clone();
         let began = Instant::now();
-        let outcome = match reconcile(&app, &key).await {
+        let look = tokio::time::timeout(LOOK_WITHIN, reconcile(&app, &key)).await;
+        let outcome = match look.unwrap_or_else(|_| Err(Error::Late(key.clone()))) {
             Ok(()) => {
                 app.retries.forget(&key);
                 OutcomeLabel::Unchanged
@@ -156,7 +163,7 @@ async fn reconcile(app: &Arc<App>, key: &ObjectKey) -> Result<(), Error> {
     let fleet = app.fleet.view();
     let plan = plan(app, &template, &policy, binding.as_deref(), &fleet);
     let written = write_binding(app, &template, &policy, &plan, binding.as_deref()).await?;
-    note(app, key, &plan, binding.as_deref());
+    note(app, key, &plan, binding.as_deref(), written.generation);
     deliver::run(app, &template, &policy, &written, &fleet).await
 }
 
@@ -323,7 +330,8 @@ async fn write_binding(
     plan: &Plan,
     existing: Option<&Binding>,
 ) -> Result<Arc<Binding>, Error> {
-    let wanted = binding::build(template, policy, &plan.targets, tasks::write(&plan.tasks), existing);
+    let scheduled = matches!(plan.outcome, Outcome::Scheduled(_));
+    let wanted = binding::build(template, policy, &plan.targets, tasks::write(&plan.tasks), existing, scheduled);
     let key = &template.key;
     let written = match existing {
         None => {
@@ -378,8 +386,8 @@ fn read_binding(object: DynamicObject) -> Result<Binding, kube::Error> {
 }
 
 /// Tells what is worth telling, and when to look again.
-fn note(app: &App, key: &ObjectKey, plan: &Plan, before: Option<&Binding>) {
-    let news = aggregate::ScheduleNews { outcome: plan.outcome.clone(), group: plan.group.clone() };
+fn note(app: &App, key: &ObjectKey, plan: &Plan, before: Option<&Binding>, generation: i64) {
+    let news = aggregate::ScheduleNews { outcome: plan.outcome.clone(), group: plan.group.clone(), generation };
     app.statuses.note_schedule(key, news);
     let failed = matches!(plan.outcome, Outcome::Failed { .. });
     let wait = if before.is_none() && !failed && !plan.targets.is_empty() { FIRST_WAIT } else { Duration::ZERO };

@@ -70,6 +70,9 @@ pub async fn run(settings: Run) -> Result<()> {
     start(&app, &tasks, event_writer);
     wait_for_the_end(&tasks).await;
     tracing::info!("stopping");
+    // Orders that have begun come to their end while the Lease is held.
+    let members = app.members.all();
+    futures::future::join_all(members.iter().map(|member| member.stop())).await;
     tasks.stop(STOP_WITHIN).await;
     election.stop(STOP_WITHIN).await;
     Ok(())

@@ -27,8 +27,8 @@ const LOOK_AGAIN: Duration = Duration::from_millis(250);
 pub async fn run(app: Arc<App>) {
     app.synced.wait().await;
     loop {
-        app.wait_to_lead().await;
         let work = app.policy_identity.next().await;
+        app.wait_to_lead().await;
         match update(&app, &work.key).await {
             Ok(true) => {}
             Ok(false) => app.policy_identity.add_after(work.key.clone(), Lane::CatchUp, LOOK_AGAIN),

@@ -10,32 +10,36 @@ use super::failure::Failure;
 use super::intent::{Intent, Order};
 use super::lane::{Ended, Turn};
 use super::member::Member;
-use super::write::{self, Address, Applied};
-use super::{hub_mark, namespaces};
+use super::write::{Address, Applied};
+use super::{discovery, hub_mark, namespaces};
 use crate::app::App;
 use crate::failover::moves::News;
 use crate::queue::Lane;
 use crate::telemetry::metrics::labels::{ApplyLabel, DeleteLabel, DriftLabel};
 use atoll_crds::atoll::isolation_snapshot::MovePhase;
 use atoll_decide::ids::ObjectKey;
+use tokio_util::sync::CancellationToken;
 
 /// A deletion under way is looked at again after this.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
 /// How long a worker waits for the Lease before it asks again.
 const WAIT_FOR_LEASE: Duration = Duration::from_millis(200);
 
-/// Works until the task is cancelled.
-pub async fn run(app: Arc<App>, member: Arc<Member>) {
+/// Works until `cancel`; a turn that has begun is brought to its end.
+pub async fn run(app: Arc<App>, member: Arc<Member>, cancel: CancellationToken) {
     loop {
-        let turn = member.lane.next().await;
-        // The permit is held until the write has ended, so that the Lease is
-        // not handed over under it (promise I9).
-        let _permit = loop {
-            match app.write_guard.begin(write::DEADLINE) {
-                Some(permit) => break permit,
-                None => tokio::time::sleep(WAIT_FOR_LEASE).await,
-            }
+        let turn = tokio::select! {
+            () = cancel.cancelled() => return,
+            turn = member.lane.next() => turn,
         };
+        while !app.leads() && !cancel.is_cancelled() {
+            tokio::time::sleep(WAIT_FOR_LEASE).await;
+        }
+        // Meanwhile something else may be wanted, or nothing.
+        if cancel.is_cancelled() || !member.lane.is_current(&turn) {
+            member.lane.abandon(turn);
+            continue;
+        }
         let mut ended = carry_out(&app, &member, &turn).await;
         if let Ended::Failed(Failure::NamespaceMissing(_)) = ended
             && let Some(namespace) = &turn.key.namespace
@@ -52,7 +56,7 @@ pub async fn run(app: Arc<App>, member: Arc<Member>) {
 
 async fn carry_out(app: &App, member: &Member, turn: &Turn) -> Ended {
     let Order { intent, kind } = &turn.order;
-    let address = Address { client: &member.connection.work, kind, key: &turn.key };
+    let address = Address { client: &member.connection.work, kind, key: &turn.key, guard: &app.write_guard };
     match intent {
         Intent::Apply { manifest, on_foreign } => {
             if let Some(why) = hub_mark::pause_by_mark(member) {
@@ -79,19 +83,29 @@ async fn carry_out(app: &App, member: &Member, turn: &Turn) -> Ended {
             Ok(()) => match address.delete(binding).await {
                 Ok(true) => gone(app, member, &turn.key),
                 Ok(false) => Ended::Again(LOOK_AGAIN),
+                Err(Failure::KindMissing) if lacks_kind(member, &turn.key).await => gone(app, member, &turn.key),
                 Err(failure) => Ended::Failed(failure),
             },
             Err(paused) => Ended::Failed(Failure::Paused(paused)),
         },
         Intent::Release { binding } => match address.release(binding).await {
             Ok(()) => gone(app, member, &turn.key),
+            Err(Failure::KindMissing) if lacks_kind(member, &turn.key).await => gone(app, member, &turn.key),
             Err(failure) => Ended::Failed(failure),
         },
     }
 }
 
+/// Whether the member says, asked just now, that it serves no such kind: then
+/// it holds no such object either.
+async fn lacks_kind(member: &Member, key: &ObjectKey) -> bool {
+    let apis = discovery::fetch(&member.connection.work).await;
+    apis.is_ok_and(|apis| !apis.served.is_empty() && !apis.kinds().contains(&key.gvk))
+}
+
 fn observe_applied(app: &App, member: &Member, turn: &Turn, applied: &Applied) {
     member.copies.verify(&turn.key, &applied.live);
+    member.settle_delete(&turn.key);
     for drift in &applied.drift {
         let label = if drift.manager.is_some() { DriftLabel::FieldEdited } else { DriftLabel::LabelStripped };
         app.metrics.members.drift_repaired.inc(label);
@@ -140,6 +154,11 @@ fn settle(app: &App, member: &Member, turn: Turn, ended: &Ended) {
     }
     if member.lane.settle(turn, ended) {
         tracing::warn!(cluster = %member.name, "no answers in a row: the member's breaker is open");
+    }
+    if is_apply && matches!(ended, Ended::Done) {
+        // Only now does the copy count as wanted: moves and removals that wait
+        // for its health may go on.
+        app.health_changed(&key);
     }
 }
 

@@ -19,6 +19,9 @@ use crate::hub::template_watch::into_value;
 use crate::queue::Lane;
 use crate::watch::{Sink, follow};
 
+/// A watch is renewed so often, which also finds one whose connection is dead.
+pub const RENEW_SECONDS: u32 = 60;
+
 /// Every copy carries it.
 const OURS: &str = "karmada.io/managed=true";
 
@@ -26,7 +29,7 @@ const OURS: &str = "karmada.io/managed=true";
 pub async fn run(app: Arc<App>, member: Arc<Member>, gvk: Gvk, kind: Arc<KindInfo>) {
     let api: Api<DynamicObject> = Api::all_with(member.connection.work.clone(), &kind.resource);
     let sink = CopySink { app, member, gvk, seen: HashSet::new() };
-    follow(api, watcher::Config::default().labels(OURS), sink).await;
+    follow(api, watcher::Config::default().labels(OURS).timeout(RENEW_SECONDS), sink).await;
 }
 
 struct CopySink {

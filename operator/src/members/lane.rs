@@ -11,6 +11,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use atoll_decide::first_write::OnForeign;
 use atoll_decide::ids::ObjectKey;
 use tokio::sync::Notify;
 
@@ -41,6 +42,7 @@ pub struct Reading {
 #[derive(Default)]
 struct State {
     coalesced: u64,
+    versions: u64,
     wanted: HashMap<ObjectKey, Wanted>,
     breaker: Breaker,
     budget: Budget,
@@ -86,9 +88,9 @@ impl Lane {
     /// Wants `order` of the object instead of whatever was wanted before.
     pub fn submit(&self, key: ObjectKey, order: Order, lane: queue::Lane) {
         let mut state = self.lock();
-        let replaced = state.wanted.get(&key).map(|wanted| wanted.version);
-        state.coalesced += u64::from(replaced.is_some());
-        let version = replaced.map_or(0, |version| version + 1);
+        state.coalesced += u64::from(state.wanted.contains_key(&key));
+        state.versions += 1;
+        let version = state.versions;
         state.wanted.insert(key.clone(), Wanted { order, attempts: 0, version });
         drop(state);
         self.queue.add(key, lane);
@@ -110,11 +112,16 @@ impl Lane {
         state.wanted.get(key).is_some_and(|wanted| matches!(wanted.order.intent, Intent::Apply { .. }))
     }
 
-    /// Whether the object is wanted with a manifest of this hash (in hex).
-    pub fn wants(&self, key: &ObjectKey, hash: &str) -> bool {
+    /// Whether the object is wanted with a manifest of this hash (in hex), and
+    /// with this word on what is not ours.
+    pub fn wants(&self, key: &ObjectKey, hash: &str, word: OnForeign) -> bool {
         let state = self.lock();
-        let order = state.wanted.get(key).map(|wanted| &wanted.order.intent);
-        matches!(order, Some(Intent::Apply { manifest, .. }) if format!("{:016x}", manifest.hash) == hash)
+        match state.wanted.get(key).map(|wanted| &wanted.order.intent) {
+            Some(Intent::Apply { manifest, on_foreign }) => {
+                *on_foreign == word && format!("{:016x}", manifest.hash) == hash
+            }
+            Some(Intent::Delete { .. } | Intent::Release { .. }) | None => false,
+        }
     }
 
     /// What a scraper reads.
@@ -151,6 +158,23 @@ impl Lane {
             drop(state);
             self.leave();
         }
+    }
+
+    /// Whether the turn's order is still the one that is wanted.
+    pub fn is_current(&self, turn: &Turn) -> bool {
+        self.lock().wanted.get(&turn.key).is_some_and(|wanted| wanted.version == turn.version)
+    }
+
+    /// Ends a turn without having done anything.
+    pub fn abandon(&self, turn: Turn) {
+        drop(turn);
+        self.leave();
+    }
+
+    /// Wants nothing any more: what was ordered under an earlier leadership is
+    /// another leader's past.
+    pub fn clear(&self) {
+        self.lock().wanted.clear();
     }
 
     /// Ends a turn: frees its slot, tells breaker and budget, and keeps the

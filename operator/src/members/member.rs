@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use atoll_crds::condition::cluster::DeletesPaused;
 use atoll_decide::deletes::{Admission, Budget};
-use atoll_decide::health::{Detector, Timing};
+use atoll_decide::health::verdict::ApiState;
+use atoll_decide::health::{Detector, Timing, Verdict};
 use atoll_decide::ids::{ClusterName, Gvk, ObjectKey};
 use atoll_decide::time::Mono;
 use k8s_openapi::api::core::v1::{Node, Pod};
@@ -91,6 +92,8 @@ struct Comparison {
     pending: Option<Vec<Gvk>>,
     /// When the last one was complete.
     done: Option<Mono>,
+    /// The API was lost since.
+    lost: bool,
 }
 
 impl Member {
@@ -133,14 +136,15 @@ impl Member {
     pub fn start(self: &Arc<Self>, app: &Arc<App>) {
         let name = |what: &str| format!("{what} of {}", self.name);
         for _ in 0..WORKERS {
-            self.tasks.spawn(name("lane"), OnExit::EndProcess, carry::run(Arc::clone(app), Arc::clone(self)));
+            let run = carry::run(Arc::clone(app), Arc::clone(self), self.tasks.cancelled());
+            self.tasks.spawn_to_its_end(name("lane"), OnExit::EndProcess, run);
         }
         self.tasks.spawn(name("api probe"), OnExit::EndProcess, health::watch_api(Arc::clone(app), Arc::clone(self)));
         self.tasks.spawn(name("data probe"), OnExit::EndProcess, health::watch_data(Arc::clone(app), Arc::clone(self)));
         let work = &self.connection.work;
         let nodes: Api<Node> = Api::all(work.clone());
         let pods: Api<Pod> = Api::all(work.clone());
-        let all = watcher::Config::default;
+        let all = || watcher::Config::default().timeout(copy_watch::RENEW_SECONDS);
         self.tasks.spawn(name("node watch"), OnExit::Report, follow(nodes, all(), Nodes::new(self.inventory.clone())));
         self.tasks.spawn(name("pod watch"), OnExit::Report, follow(pods, all(), Pods::new(self.inventory.clone())));
         self.tasks.spawn(name("discovery"), OnExit::EndProcess, Arc::clone(self).discover(Arc::clone(app)));
@@ -215,12 +219,46 @@ impl Member {
     /// What keeps deletes from going on, for the Cluster's condition.
     pub fn deletes_paused(&self) -> Option<(DeletesPaused, String)> {
         let by_mark = hub_mark::pause_value(self).zip(hub_mark::pause_by_mark(self));
-        by_mark.or_else(|| Some((DeletesPaused::BudgetExceeded, self.lock().paused.clone()?)))
+        let by_budget = || {
+            let inner = self.lock();
+            let untold = || "deletes were paused before this process began; the next one says what waits".to_owned();
+            let why = inner.budget.is_paused().then(|| inner.paused.clone().unwrap_or_else(untold));
+            Some((DeletesPaused::BudgetExceeded, why?))
+        };
+        by_mark.or_else(by_budget)
+    }
+
+    /// Begins anew under a new leadership: orders and budget of an earlier one
+    /// are the past, and what the Cluster says of paused deletes holds.
+    pub fn take_over(&self, deletes_paused: bool) {
+        self.lane.clear();
+        let mut inner = self.lock();
+        inner.budget = Budget::new(self.name.clone(), deletes_paused);
+        inner.paused = None;
     }
 
     /// When what runs there was last compared completely.
     pub fn compared(&self) -> Option<Mono> {
         self.lock().comparison.done
+    }
+
+    /// Whether a comparison is due: the API was lost and answers again. What
+    /// its watches showed before is older than the silence, whatever was lost
+    /// with it.
+    pub fn is_compare_due(&self, verdict: &Verdict) -> bool {
+        let mut inner = self.lock();
+        match verdict.api {
+            ApiState::Unreachable => inner.comparison.lost = true,
+            ApiState::Reachable => return inner.comparison.lost && inner.comparison.pending.is_none(),
+            ApiState::Unknown | ApiState::Suspect | ApiState::Returning => {}
+        }
+        false
+    }
+
+    /// Whether what is known of the copies there is older than a silence.
+    pub fn is_stale(&self) -> bool {
+        let inner = self.lock();
+        inner.comparison.lost || inner.comparison.pending.is_some()
     }
 
     /// Lists everything of ours there anew, overwriting nothing; the pipeline
@@ -235,7 +273,7 @@ impl Member {
         let is_served = |kind: &&Gvk| served.as_ref().is_none_or(|served| served.contains(*kind));
         let kinds: Vec<Gvk> = inner.watched.keys().filter(is_served).cloned().collect();
         if kinds.is_empty() {
-            inner.comparison.done = Some(clock::mono());
+            inner.comparison = Comparison { pending: None, done: Some(clock::mono()), lost: false };
             return;
         }
         inner.comparison.pending = Some(kinds.clone());
@@ -255,7 +293,7 @@ impl Member {
         let Some(pending) = &mut inner.comparison.pending else { return };
         pending.retain(|kind| kind != gvk);
         if pending.is_empty() {
-            inner.comparison = Comparison { pending: None, done: Some(clock::mono()) };
+            inner.comparison = Comparison { pending: None, done: Some(clock::mono()), lost: false };
         }
     }
 

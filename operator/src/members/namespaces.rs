@@ -47,11 +47,10 @@ pub async fn run(app: Arc<App>, member: Arc<Member>, todo: Queue<Todo>) {
     }
     loop {
         let work = todo.next().await;
-        let permit = app.write_guard.begin(super::write::DEADLINE);
-        let done = match (&permit, &work.key) {
-            (None, _) => Err(Failure::Busy("this replica does not lead".into())),
-            (Some(_), Todo::Ensure(name)) => ensure(&app, &member, name).await,
-            (Some(_), Todo::Delete { name, uid }) => delete(&app, &member, name, uid).await,
+        let done = match &work.key {
+            _ if !app.leads() => Err(Failure::Busy("this replica does not lead".into())),
+            Todo::Ensure(name) => ensure(&app, &member, name).await,
+            Todo::Delete { name, uid } => delete(&app, &member, name, uid).await,
         };
         if let Err(failure) = done {
             tracing::debug!(cluster = %member.name, namespace = ?work.key, %failure, "namespace not synced");
@@ -75,7 +74,7 @@ pub async fn ensure(app: &App, member: &Member, name: &str) -> Result<(), Failur
     }});
     let manifest = render_for(app, member, &key, object, &synced)?;
     let kind = kind();
-    let address = Address { client: &member.connection.work, kind: &kind, key: &key };
+    let address = Address { client: &member.connection.work, kind: &kind, key: &key, guard: &app.write_guard };
     match address.apply(&manifest, OnForeign::Abort, None).await {
         Ok(_) | Err(Failure::Foreign(_)) => Ok(()),
         Err(failure) => Err(failure),
@@ -91,11 +90,16 @@ async fn delete(app: &App, member: &Member, name: &str, uid: &str) -> Result<(),
     }
     let key = key(name);
     let kind = kind();
-    let address = Address { client: &member.connection.work, kind: &kind, key: &key };
+    let address = Address { client: &member.connection.work, kind: &kind, key: &key, guard: &app.write_guard };
     let Some(live) = address.fetch().await? else { return Ok(()) };
     let annotation = |key: &str| live["metadata"]["annotations"][key].as_str().unwrap_or_default();
     if annotation(marks::TEMPLATE_UID) != uid || annotation(marks::HUB_UID) != &*app.hub_uid {
         return Ok(());
+    }
+    // The namespace takes along what is in it: each copy passes the delete
+    // budget by itself first.
+    if member.copies.all().iter().any(|(copy, _)| copy.namespace.as_ref().is_some_and(|held| held.as_str() == name)) {
+        return Err(Failure::Busy(format!("namespace {name} still holds copies")));
     }
     member.admit_delete(app, &key).map_err(Failure::Paused)?;
     let deleted = address.delete("").await.map(|_| ());

@@ -194,6 +194,11 @@ async fn tell(app: &App, name: &ClusterName, error: &Error) {
     if matches!(error, Error::Hub(_)) || !app.leads() {
         return;
     }
+    if app.members.get(name).is_some() {
+        // The unit runs on with what it has; its probes say how well.
+        app.tell_cluster(name, "CredentialsInvalid", &error.to_string(), true);
+        return;
+    }
     let Some(cluster) = app.clusters.get(name) else { return };
     let message = error.to_string();
     let written = cluster_write::status(&app.hub, &cluster, |status| {

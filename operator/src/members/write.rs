@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 
 use super::failure::Failure;
 use super::intent::KindInfo;
+use crate::lease::WriteGuard;
 
 /// A write to a member starts only while the leader's lease outlives this.
 pub const DEADLINE: Duration = Duration::from_secs(2);
@@ -28,6 +29,8 @@ pub struct Address<'a> {
     pub kind: &'a KindInfo,
     /// The object.
     pub key: &'a ObjectKey,
+    /// A write starts only while the Lease outlives its deadline (promise I9).
+    pub guard: &'a WriteGuard,
 }
 
 /// What an apply did.
@@ -139,7 +142,11 @@ impl Address<'_> {
         Ok(Applied { live, wrote: true, drift })
     }
 
+    /// Sends a write.
     async fn send(&self, request: http::Request<Vec<u8>>) -> Result<Value, Failure> {
+        let Some(_permit) = self.guard.begin(DEADLINE) else {
+            return Err(Failure::Busy("this replica's Lease may end before the write does".into()));
+        };
         match tokio::time::timeout(DEADLINE, self.client.request::<Value>(request)).await {
             Ok(answer) => answer.map_err(|error| Failure::of(&error)),
             Err(_) => Err(Failure::Silent(format!("nothing within {DEADLINE:?}"))),

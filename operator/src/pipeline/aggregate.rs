@@ -21,6 +21,9 @@ pub struct ScheduleNews {
     pub outcome: Outcome,
     /// The affinity group in use.
     pub group: Option<String>,
+    /// The generation of the binding that was written, or found as wanted. A
+    /// later one has not been looked at yet.
+    pub generation: i64,
 }
 
 /// The status the binding should have, given the one it has.
@@ -32,7 +35,7 @@ pub fn build(
     now: &Time,
 ) -> BindingStatus {
     let mut status = binding.status.as_deref().cloned().unwrap_or_default();
-    put_schedule(&mut status, binding, news, now);
+    put_schedule(&mut status, news, now);
     status.aggregated_status = items(binding, copies, fleet);
     put_applied(&mut status, binding, now);
     let is_target =
@@ -45,13 +48,13 @@ pub fn build(
     status
 }
 
-fn put_schedule(status: &mut BindingStatus, binding: &Binding, news: Option<&ScheduleNews>, now: &Time) {
+fn put_schedule(status: &mut BindingStatus, news: Option<&ScheduleNews>, now: &Time) {
     let Some(news) = news else { return };
     let (value, message) = match &news.outcome {
         // The last result stands, and with it what was said of it.
         Outcome::Stands if find_condition(&status.conditions, Scheduled::TYPE).is_some() => {
             if is_true(&status.conditions, Scheduled::TYPE) {
-                status.scheduler_observed_generation = Some(binding.generation);
+                status.scheduler_observed_generation = Some(news.generation);
             }
             return;
         }
@@ -63,10 +66,10 @@ fn put_schedule(status: &mut BindingStatus, binding: &Binding, news: Option<&Sch
     };
     set_condition(&mut status.conditions, value.condition(message, None, now.clone()));
     if value == Scheduled::Success {
-        if status.scheduler_observed_generation != Some(binding.generation) {
+        if status.scheduler_observed_generation != Some(news.generation) {
             status.last_scheduled_time = Some(now.clone());
         }
-        status.scheduler_observed_generation = Some(binding.generation);
+        status.scheduler_observed_generation = Some(news.generation);
         status.scheduler_observing_affinity_name.clone_from(&news.group);
     }
 }

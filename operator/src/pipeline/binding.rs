@@ -51,6 +51,7 @@ pub fn build(
     targets: &[Target],
     tasks: Vec<GracefulEvictionTask>,
     existing: Option<&Binding>,
+    scheduled: bool,
 ) -> Wanted {
     let raw = &policy.spec;
     let old = existing.map(|binding| &binding.spec);
@@ -76,7 +77,7 @@ pub fn build(
             .or_else(|| raw.schedule_priority.is_some().then(BindingPriority::default)),
         workload_affinity_groups: None,
     };
-    Wanted { reference: reference(template), labels: labels(policy), annotations: annotations(policy), spec }
+    Wanted { reference: reference(template), labels: labels(policy), annotations: annotations(policy, scheduled), spec }
 }
 
 fn resource(template: &Template) -> ObjectReference {
@@ -132,8 +133,13 @@ fn labels(policy: &Policy) -> BTreeMap<String, String> {
     BTreeMap::from([(key.to_owned(), policy.matching.id.clone())])
 }
 
-fn annotations(policy: &Policy) -> BTreeMap<String, String> {
+/// The placement is noted only with a result made from it: a schedule that
+/// failed, or was suspended, is due again.
+fn annotations(policy: &Policy, scheduled: bool) -> BTreeMap<String, String> {
     let mut annotations = claim_annotations(&policy.matching.reference);
+    if !scheduled {
+        return annotations;
+    }
     annotations.insert(annotation::APPLIED_PLACEMENT.to_owned(), policy.placement_text.to_string());
     annotations
 }

@@ -48,7 +48,13 @@ pub async fn run(
 /// nothing is taken away.
 pub async fn as_bound(app: &Arc<App>, template: &Template, binding: &Binding) -> Result<(), Error> {
     let fleet = app.fleet.view();
-    order_targets(app, template, binding, &binding.targets(), false, &fleet).await
+    order_targets(app, template, binding, &binding.targets(), is_divided(&binding.spec), &fleet).await
+}
+
+fn is_divided(spec: &BindingSpec) -> bool {
+    use atoll_crds::policy::placement::ReplicaSchedulingType;
+    let strategy = spec.placement.as_ref().and_then(|placement| placement.replica_scheduling.as_ref());
+    strategy.is_some_and(|strategy| strategy.replica_scheduling_type == ReplicaSchedulingType::Divided)
 }
 
 async fn order_targets(
@@ -66,7 +72,7 @@ async fn order_targets(
         })
         .filter_map(|target| Some((target, app.members.get(&target.cluster)?)))
         .collect();
-    let inputs = Inputs::of(app, template, binding, divided);
+    let inputs = Inputs::of(app, template, binding, divided, fleet);
     let stale = open.iter().any(|(target, member)| !app.is_delivered(&template.key, target, member, &inputs));
     if !stale {
         app.templates.drop_content(template);
@@ -102,18 +108,37 @@ pub struct Inputs {
     overrides: u64,
     divided: bool,
     binding: Box<str>,
+    on_foreign: OnForeign,
+    /// What override rules may look at in the target clusters.
+    clusters: u64,
 }
 
 impl Inputs {
-    fn of(app: &App, template: &Template, binding: &Binding, divided: bool) -> Self {
+    /// What to do about an object that is not ours.
+    pub fn on_foreign(&self) -> OnForeign {
+        self.on_foreign
+    }
+
+    fn of(app: &App, template: &Template, binding: &Binding, divided: bool, fleet: &Fleet) -> Self {
         Self {
             content: template.content_hash,
             generation: template.generation,
             overrides: app.overrides.version(),
             divided,
             binding: binding.uid.as_str().into(),
+            on_foreign: on_foreign(template, &binding.spec),
+            clusters: facts_of(binding, fleet),
         }
     }
+}
+
+fn facts_of(binding: &Binding, fleet: &Fleet) -> u64 {
+    use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
+    let named = binding.spec.clusters.iter().filter_map(|target| fleet.cluster(&target.name.as_str().into()));
+    let facts: Vec<_> = named
+        .map(|cluster| (&cluster.name, &cluster.labels, &cluster.provider, &cluster.region, &cluster.zones))
+        .collect();
+    BuildHasherDefault::<DefaultHasher>::default().hash_one(facts)
 }
 
 fn is_suspended(spec: &BindingSpec, cluster: &str) -> bool {
@@ -232,6 +257,10 @@ fn order(
     let copy = member.copies.get(&template.key);
     if copy.as_ref().is_some_and(|copy| copy.is_in_sync(&hash)) {
         member.lane.forget(&template.key);
+        return;
+    }
+    if member.lane.wants(&template.key, &hash, on_foreign(template, &binding.spec)) {
+        // It waits already, with its back-off.
         return;
     }
     let known = copy.is_some() || binding.status.is_some();

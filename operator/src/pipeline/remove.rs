@@ -76,7 +76,7 @@ fn holders(
 
 /// Whether the member surely holds no copy any more; orders it away otherwise.
 fn is_gone(app: &App, member: &Arc<Member>, key: &ObjectKey, kind: &Arc<KindInfo>, mark: &str, release: bool) -> bool {
-    if app.fleet.is_confirmed_gone(key, &member.name) {
+    if app.fleet.is_confirmed_gone(key, &member.name) && !member.lane.is_applying(key) {
         return true;
     }
     let is_ordered = member.lane.pending(key).is_some_and(|order| !matches!(order.intent, Intent::Apply { .. }));

@@ -55,6 +55,11 @@ impl Statuses {
         });
     }
 
+    /// The generation of the binding that the last schedule was about.
+    pub fn scheduled_generation(&self, key: &ObjectKey) -> Option<i64> {
+        self.with(key, |remembered| remembered.news.as_ref().map(|news| news.generation))
+    }
+
     /// The binding is gone.
     pub fn forget(&self, key: &ObjectKey) {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
@@ -154,6 +159,15 @@ fn replaced(old: Option<&BindingStatus>, new: &BindingStatus) -> Value {
     patch
 }
 
+/// What a cluster reports: in this process, or else as it was told before.
+fn status_of<'a>(binding: &'a Binding, copies: &'a Copies, cluster: &ClusterName) -> Option<&'a Value> {
+    if let Some(copy) = copies.get(cluster.as_str()).filter(|copy| copy.has_answered()) {
+        return copy.status.as_deref();
+    }
+    let told = binding.status.iter().flat_map(|status| &status.aggregated_status);
+    told.into_iter().find(|item| item.cluster_name == cluster.as_str()).and_then(|item| item.status.as_ref())
+}
+
 /// The template's own status, for the kinds that have one.
 async fn update_template(app: &App, key: &ObjectKey, binding: &Binding, copies: &Copies) -> Result<(), kube::Error> {
     if !interpret::aggregates(&key.gvk) {
@@ -168,13 +182,8 @@ async fn update_template(app: &App, key: &ObjectKey, binding: &Binding, copies: 
     let template = into_value(template);
     let names: Vec<ClusterName> =
         binding.spec.clusters.iter().map(|target| ClusterName::from(target.name.as_str())).collect();
-    let items: Vec<StatusItem<'_>> = names
-        .iter()
-        .map(|cluster| StatusItem {
-            cluster,
-            status: copies.get(cluster.as_str()).and_then(|copy| copy.status.as_deref()),
-        })
-        .collect();
+    let items: Vec<StatusItem<'_>> =
+        names.iter().map(|cluster| StatusItem { cluster, status: status_of(binding, copies, cluster) }).collect();
     let now = clock::rfc3339();
     let Some(status) = interpret::aggregate(&key.gvk, &template, &items, &now) else { return Ok(()) };
     let patch = json!({
