@@ -4,6 +4,7 @@
 //! a runtime. Another subcommand is a module, a variant of [`Task`] and a line in [`run_task`].
 
 mod bench;
+mod demo;
 mod down;
 mod exec;
 mod fault;
@@ -38,6 +39,8 @@ struct Cli {
 enum Task {
     /// Measure
     Bench(bench::Bench),
+    /// Show what Atoll does, on clusters started for it
+    Demo(demo::Demo),
     /// Start a fleet and leave it running
     Up(up::Up),
     /// End the fleet of a folder
@@ -64,7 +67,7 @@ impl Task {
     /// Whether it needs to make networks, so that an ordinary user has to become root of a namespace first.
     fn starts_a_fleet(&self) -> bool {
         match self {
-            Self::Up(_) => true,
+            Self::Up(_) | Self::Demo(_) => true,
             Self::Bench(task) => task.starts_a_fleet(),
             _ => false,
         }
@@ -119,6 +122,7 @@ fn run_task(task: Task) -> Result<ExitCode> {
     runtime.block_on(async {
         match task {
             Task::Bench(task) => task.run().await,
+            Task::Demo(task) => task.run().await,
             Task::Up(task) => task.run().await,
             Task::Down(task) => task.run().await,
             Task::Status(task) => task.run().await,

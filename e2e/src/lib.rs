@@ -1,10 +1,11 @@
 //! The local fleet of real control planes, and what is tested, shown and measured on it.
 //!
 //! [`fleet`] is what others use; it stands on [`net`] (namespaces and faults) and [`kubelet`] (nodes that run nothing).
-//! [`stage`] puts the operator on a fleet.
+//! [`stage`] puts the operator on a fleet, [`demo`] tells what it does there.
 //! Nothing here knows the operator from inside: it is a process like any other.
 
 pub mod bench;
+pub mod demo;
 pub mod fleet;
 pub mod kubelet;
 pub mod net;
