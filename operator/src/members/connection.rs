@@ -4,10 +4,13 @@
 //! Two clients: one for work, one for probes, so that a probe never waits
 //! behind a pool full of stuck requests.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use kube::client::ConfigExt;
 use kube::config::AuthInfo;
 use kube::{Client, Config};
+use tokio_rustls::TlsConnector;
 
 /// Connecting takes at most this.
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(1500);
@@ -61,13 +64,16 @@ pub struct Connection {
     pub work: Client,
     /// For probes only.
     pub probe: Client,
+    /// TLS as the clients speak it, for the probe that only connects.
+    pub tls: TlsConnector,
 }
 
 impl Connection {
     /// Makes both clients; nothing is sent yet.
     pub fn open(endpoint: &Endpoint) -> Result<Self, Error> {
         let client = || Client::try_from(config(endpoint)?).map_err(|error| Error::Client(error.to_string()));
-        Ok(Self { work: client()?, probe: client()? })
+        let tls = config(endpoint)?.rustls_client_config().map_err(|error| Error::Client(error.to_string()))?;
+        Ok(Self { work: client()?, probe: client()?, tls: TlsConnector::from(Arc::new(tls)) })
     }
 }
 

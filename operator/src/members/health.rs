@@ -16,6 +16,7 @@ use atoll_decide::health::{Detector, Level, Observation, Origin, Outcome, Target
 use atoll_decide::time::Mono;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
+use rustls::pki_types::ServerName;
 use tokio::time::MissedTickBehavior;
 
 use super::member::Member;
@@ -36,12 +37,15 @@ const RESAMPLE: Duration = Duration::from_secs(2);
 pub struct Health {
     detector: Mutex<Detector>,
     timing: Timing,
+    /// Data-plane targets that answered an earlier process. They are asked
+    /// while the node list is not known, as after a start during an outage.
+    remembered: Vec<SocketAddr>,
 }
 
 impl Health {
     /// Around a detector, new or restored.
-    pub fn new(detector: Detector, timing: Timing) -> Self {
-        Self { detector: Mutex::new(detector), timing }
+    pub fn new(detector: Detector, timing: Timing, remembered: Vec<SocketAddr>) -> Self {
+        Self { detector: Mutex::new(detector), timing, remembered }
     }
 
     /// The verdict now.
@@ -70,7 +74,12 @@ pub async fn watch_api(app: Arc<App>, member: Arc<Member>) {
         async move {
             let client = &member.connection.probe;
             let ready = observed(&app, &member, Level::Ready, probe::read(client, "/readyz", timing.timeout));
-            let connect = observed(&app, &member, Level::Connect, connect_to(&member.endpoint.url, timing.timeout));
+            let connect = async {
+                // Behind a proxy there is no way to the address itself.
+                if member.endpoint.proxy.is_none() {
+                    observed(&app, &member, Level::Connect, connect_to(&member, timing.timeout)).await;
+                }
+            };
             if serve {
                 let read = observed(&app, &member, Level::Serve, probe::read(client, "/api", timing.timeout));
                 tokio::join!(ready, connect, read);
@@ -167,17 +176,21 @@ pub fn observe_use(app: &App, member: &Member) {
 }
 
 fn sample(app: &App, member: &Member) -> Vec<SocketAddr> {
-    let nodes = member.inventory.node_targets();
-    let usable = nodes.into_iter().filter(|(address, _)| probeable(*address).is_ok()).map(SocketAddr::from);
-    let targets: Vec<SocketAddr> = usable.take(SAMPLED_NODES).collect();
-    let mut detector = member.health.detector();
     let now = clock::mono();
-    let mut transitions = Vec::new();
-    // An empty list before the nodes were ever listed is "unknown", and after
-    // a cut the last list stands: the inventory never empties itself.
-    if let Some(summary) = member.inventory.summary() {
-        let named = targets.iter().map(|target| (TargetId::new(target.to_string()), Origin::Node));
-        transitions.extend(detector.set_targets(named, now));
+    let summary = member.inventory.summary();
+    let targets: Vec<SocketAddr> = if summary.is_some() {
+        let nodes = member.inventory.node_targets().into_iter();
+        let usable = nodes.filter(|(address, _)| probeable(*address).is_ok()).map(SocketAddr::from);
+        usable.take(SAMPLED_NODES).collect()
+    } else {
+        // An empty list before the nodes were ever listed is "unknown"; what
+        // answered before stands for them.
+        member.health.remembered.clone()
+    };
+    let mut detector = member.health.detector();
+    let named = targets.iter().map(|target| (TargetId::new(target.to_string()), Origin::Node));
+    let mut transitions = detector.set_targets(named, now);
+    if let Some(summary) = summary {
         let count = |count: i32| u32::try_from(count).unwrap_or(0);
         let nodes = Nodes { ready: count(summary.ready_nodes), total: count(summary.nodes) };
         transitions.extend(detector.observe_nodes(nodes, now));
@@ -204,17 +217,21 @@ fn tell(app: &App, member: &Member, transitions: &[Transition]) {
     }
 }
 
-/// TCP to the API server's address, by name when it has one.
-async fn connect_to(url: &str, deadline: Duration) -> Answer {
-    let Ok(uri) = url.parse::<http::Uri>() else { return Answer::Bad(format!("{url} is no URL")) };
+/// TCP and TLS to the API server's address, by name when it has one.
+async fn connect_to(member: &Member, deadline: Duration) -> Answer {
+    let url = &member.endpoint.url;
+    let Ok(uri) = url.parse::<http::Uri>() else { return Answer::Bad(format!("{url} is no URL").into()) };
     let (Some(host), port) = (uri.host(), uri.port_u16().unwrap_or(443)) else {
-        return Answer::Bad(format!("{url} names no host"));
+        return Answer::Bad(format!("{url} names no host").into());
     };
     let host = host.trim_start_matches('[').trim_end_matches(']');
+    let Ok(name) = ServerName::try_from(host.to_owned()) else {
+        return Answer::Bad(format!("{url} names no host").into());
+    };
     let resolved = tokio::time::timeout(deadline, tokio::net::lookup_host((host, port))).await;
     match resolved {
         Ok(Ok(mut addresses)) => match addresses.next() {
-            Some(address) => probe::connect(address, deadline).await,
+            Some(address) => probe::secure(address, name, &member.connection.tls, deadline).await,
             None => Answer::Silence(format!("{host} has no address")),
         },
         Ok(Err(error)) => Answer::Silence(format!("{host}: {error}")),

@@ -74,6 +74,8 @@ pub struct Identity {
     pub uid: String,
     /// How it is reached.
     pub endpoint: Endpoint,
+    /// Data-plane targets that answered an earlier process.
+    pub remembered: Vec<std::net::SocketAddr>,
 }
 
 struct Inner {
@@ -106,7 +108,7 @@ impl Member {
         deletes_paused: bool,
         tasks: Tasks,
     ) -> Self {
-        let Identity { name, uid, endpoint } = identity;
+        let Identity { name, uid, endpoint, remembered } = identity;
         let inner = Inner {
             watched: HashMap::new(),
             budget: Budget::new(name.clone(), deletes_paused),
@@ -122,7 +124,7 @@ impl Member {
             lane: Lane::default(),
             copies: Copies::default(),
             inventory: Inventory::default(),
-            health: Health::new(detector, timing),
+            health: Health::new(detector, timing, remembered),
             apis: watch::Sender::new(None),
             namespaces: Queue::default(),
             acted: Notify::new(),

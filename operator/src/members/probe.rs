@@ -9,8 +9,15 @@ use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use atoll_decide::health::observation::{About, BadAnswer};
 use kube::Client;
+use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+
+/// What to do about a 401.
+const UNAUTHORIZED: &str =
+    "the token in the Secret of the cluster is not accepted (401): renew it with `kubectl atoll join`";
 
 /// What came back.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,7 +25,7 @@ pub enum Answer {
     /// As it should be.
     Good,
     /// Something answered, though not as it should: refused, an HTTP error.
-    Bad(String),
+    Bad(BadAnswer),
     /// Nothing came within the deadline, or no way there.
     Silence(String),
 }
@@ -39,11 +46,25 @@ pub async fn connect(target: SocketAddr, deadline: Duration) -> Answer {
     }
 }
 
+/// Connects to `target`, lets it prove that it is `name`, and closes again. A
+/// frozen server's kernel still takes connections, so TCP alone is no answer.
+pub async fn secure(target: SocketAddr, name: ServerName<'static>, tls: &TlsConnector, deadline: Duration) -> Answer {
+    let attempt = async { tls.connect(name, TcpStream::connect(target).await?).await };
+    match tokio::time::timeout(deadline, attempt).await {
+        Ok(Ok(_)) => Answer::Good,
+        Ok(Err(error)) => match of_io(&error) {
+            Answer::Bad(why) => untrusted(&why.text),
+            silence => silence,
+        },
+        Err(_) => Answer::Silence(format!("{target} is silent for {deadline:?}")),
+    }
+}
+
 /// Asks a path of the API server with our credentials.
 pub async fn read(client: &Client, path: &str, deadline: Duration) -> Answer {
     let request = match http::Request::get(path).body(Vec::new()) {
         Ok(request) => request,
-        Err(error) => return Answer::Bad(error.to_string()),
+        Err(error) => return Answer::Bad(error.to_string().into()),
     };
     match tokio::time::timeout(deadline, client.request_text(request)).await {
         Ok(Ok(_)) => Answer::Good,
@@ -54,12 +75,15 @@ pub async fn read(client: &Client, path: &str, deadline: Duration) -> Answer {
 
 fn of_client(path: &str, error: &kube::Error) -> Answer {
     if let kube::Error::Api(status) = error {
-        return Answer::Bad(match status.code {
-            401 => "the token in the Secret of the cluster is not accepted (401): renew it with `kubectl atoll join`"
-                .into(),
-            403 => format!("the token may not read {path} (403): extend its role with `kubectl atoll grant`"),
-            code => format!("{path} answered {code}: {}", status.message),
-        });
+        let (about, text) = match status.code {
+            401 => (About::Credentials, UNAUTHORIZED.to_owned()),
+            403 => (
+                About::Rights,
+                format!("the token may not read {path} (403): renew its role with `kubectl atoll join`"),
+            ),
+            code => (About::Server, format!("{path} answered {code}: {}", status.message)),
+        };
+        return Answer::Bad(BadAnswer { about, text });
     }
     let mut cause: &dyn std::error::Error = error;
     loop {
@@ -67,7 +91,7 @@ fn of_client(path: &str, error: &kube::Error) -> Answer {
             && io.kind() != ErrorKind::Other
         {
             return match io.get_ref().filter(|inner| inner.source().is_some()) {
-                Some(inner) => Answer::Bad(untrusted(&inner.to_string())),
+                Some(inner) => untrusted(&inner.to_string()),
                 None => of_io(io),
             };
         }
@@ -77,20 +101,23 @@ fn of_client(path: &str, error: &kube::Error) -> Answer {
             None if error.to_string().contains("timed out") || cause.to_string().contains("deadline") => {
                 return Answer::Silence(cause.to_string());
             }
-            None => return Answer::Bad(untrusted(&cause.to_string())),
+            None => return untrusted(&cause.to_string()),
         }
     }
 }
 
-/// A refused certificate, with what to do about it.
-fn untrusted(cause: &str) -> String {
-    match cause.strip_prefix("invalid peer certificate: ") {
-        Some(why) => format!(
-            "the API server's certificate does not fit caBundle and apiEndpoint of the cluster ({why}): correct the \
-             Secret, or join the cluster again"
-        ),
-        None => cause.to_owned(),
-    }
+/// A bad answer; a refused certificate with what to do about it.
+fn untrusted(cause: &str) -> Answer {
+    Answer::Bad(match cause.strip_prefix("invalid peer certificate: ") {
+        Some(why) => BadAnswer {
+            about: About::Certificate,
+            text: format!(
+                "the API server's certificate does not fit caBundle and apiEndpoint of the cluster ({why}): correct \
+                 the Secret, or join the cluster again"
+            ),
+        },
+        None => cause.into(),
+    })
 }
 
 fn of_io(error: &std::io::Error) -> Answer {
@@ -103,13 +130,14 @@ fn of_io(error: &std::io::Error) -> Answer {
         _ if error.raw_os_error().is_none() && error.kind() == ErrorKind::AddrNotAvailable => {
             Answer::Silence(error.to_string())
         }
-        _ => Answer::Bad(error.to_string()),
+        _ => Answer::Bad(error.to_string().into()),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::Arc;
     use tokio::net::TcpListener;
 
     #[tokio::test]
@@ -119,6 +147,23 @@ mod tests {
         drop(listener);
         let answer = connect(address, Duration::from_secs(2)).await;
         assert!(matches!(answer, Answer::Bad(_)), "{answer:?}");
+    }
+
+    #[tokio::test]
+    async fn a_server_that_takes_a_connection_and_says_nothing_is_silent() {
+        // Nobody accepts: the kernel completes the handshake of TCP alone.
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let deadline = Duration::from_millis(100);
+        assert_eq!(connect(address, deadline).await, Answer::Good);
+        let tls = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(rustls::RootCertStore::empty())
+            .with_no_client_auth();
+        let name = ServerName::try_from("127.0.0.1").unwrap();
+        let answer = secure(address, name, &TlsConnector::from(Arc::new(tls)), deadline).await;
+        assert!(matches!(answer, Answer::Silence(_)), "{answer:?}");
     }
 
     #[test]

@@ -102,14 +102,17 @@ async fn update(app: &Arc<App>, tasks: &Tasks, name: &ClusterName) -> Result<(),
 async fn start(app: &Arc<App>, tasks: &Tasks, cluster: &Cluster, endpoint: Endpoint) -> Result<(), Error> {
     let connection = Connection::open(&endpoint)?;
     let timing = app.settings.timing();
-    let detector = match validate::cluster::stored(cluster) {
+    let stored = validate::cluster::stored(cluster);
+    let answered = stored.iter().flat_map(|stored| &stored.answered);
+    let remembered = answered.filter_map(|target| target.as_str().parse().ok()).collect();
+    let detector = match stored {
         Some(stored) => Detector::restored(timing, &stored, clock::mono(), clock::wall()),
         None => Detector::new(timing, clock::mono(), clock::wall()),
     };
     let name = ClusterName::from(cluster.name_any());
     let uid = cluster.uid().unwrap_or_default();
     let member = Arc::new(Member::new(
-        super::member::Identity { name: name.clone(), uid, endpoint },
+        super::member::Identity { name: name.clone(), uid, endpoint, remembered },
         connection,
         detector,
         timing,

@@ -42,6 +42,9 @@ pub(super) fn close(scene: &Scene<'_>) -> Plan {
             Release::Cancel(why) => take_back(scene, &mut plan, task, why),
         }
     }
+    // A cluster may have had a second task, which has no object any more.
+    let Plan { targets, tasks, .. } = &mut plan;
+    tasks.retain(|task| !targets.iter().any(|target| target.cluster == task.from));
     plan
 }
 
@@ -138,7 +141,7 @@ fn give_back_replicas(scene: &Scene<'_>, targets: &mut Vec<Target>, task: &Task)
                 continue;
             }
             // A target from before keeps its place.
-            let spare = count(target) - if newcomers { 0 } else { 1 };
+            let spare = count(target) - i64::from(!newcomers);
             let taken = spare.clamp(0, excess);
             excess -= taken;
             target.replicas = i32::try_from(count(target) - taken).ok();

@@ -102,12 +102,16 @@ fn verdict(grade: Grade, arming: Arming) -> Verdict {
         Grade::Recovering => (ApiState::Returning, DataState::Returning),
         _ => (ApiState::Reachable, DataState::Serving),
     };
-    Verdict { grade, arming, api, data, ..blank }
+    Verdict { api, data, grade, arming, ..blank }
 }
+
+/// Something that happens to a case.
+type Change = fn(&mut Case);
 
 /// A binding and everything that decides over it. Time stands at 100 s; taints
 /// have been there for 50 s.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "the facts of the binding, as `Standing` has them")]
 struct Case {
     fleet: Fleet,
     placement: Placement,
@@ -147,7 +151,9 @@ impl Case {
             suspended: false,
             schedule_is_current: true,
         };
-        names.iter().for_each(|name| case.join(name));
+        for name in names {
+            case.join(name);
+        }
         case
     }
 
@@ -239,10 +245,11 @@ impl Case {
         plan(&scene, Now { wall: Wall(100_000), mono: Mono::from_millis(100_000) })
     }
 
-    /// Writes the plan into the binding; copies that are new come up Unknown.
+    /// Writes the plan into the binding; copies that are new or have other
+    /// replicas are Unknown until they are heard of as ordered.
     fn write(&mut self, plan: &Plan) {
         for target in &plan.targets {
-            if !self.targets.iter().any(|old| old.cluster == target.cluster) {
+            if !self.targets.contains(target) {
                 self.health.insert(target.cluster.clone(), Health::Unknown);
             }
         }
@@ -259,6 +266,27 @@ impl Case {
 
     fn is_divided(&self) -> bool {
         self.replicas.is_some() && self.placement.replicas != ReplicaScheduling::Duplicated
+    }
+}
+
+/// As short as a failed case must be to be read.
+impl std::fmt::Debug for Case {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        writeln!(f, "\n{:?} {:?} {:?} {:?} {:?}", self.placement, self.replicas, self.twice, self.purge, self.group)?;
+        for cluster in &self.fleet.clusters {
+            let standing = self.fleet.standings.get(&cluster.name);
+            let standing = standing.map(|standing| (&standing.verdict.arming, standing.source));
+            let taints: Vec<&str> = cluster.taints.iter().map(|taint| taint.key.as_str()).collect();
+            let health = self.health_on(&cluster.name);
+            let (name, deleting) = (&cluster.name, cluster.deleting);
+            writeln!(f, "{name}: {:?} {standing:?} {taints:?} deleting={deleting} copy={health:?}", cluster.health)?;
+        }
+        let targets: Vec<_> = self.targets.iter().map(|target| (target.cluster.as_str(), target.replicas)).collect();
+        let tasks: Vec<_> = self.tasks.iter().map(|task| (&task.from, task.replicas, task.purge)).collect();
+        writeln!(f, "targets={targets:?} tasks={tasks:?} gone={:?} brake={}", self.gone, self.fleet.brake.is_on())?;
+        let (before, same, current) = (self.scheduled_before, self.same_placement, self.schedule_is_current);
+        let (asked, suspended) = (self.asked, self.suspended);
+        write!(f, "before={before} same={same} asked={asked} suspended={suspended} current={current}")
     }
 }
 

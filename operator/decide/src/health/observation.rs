@@ -1,7 +1,7 @@
 //! One fact about one plane of one cluster.
 
 use std::fmt;
-use std::net::IpAddr;
+use core::net::IpAddr;
 use std::sync::Arc;
 
 use crate::time::Mono;
@@ -71,6 +71,41 @@ pub enum Asked {
     Data,
 }
 
+/// An answer that is not as it should be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BadAnswer {
+    /// What is wrong, for the reason of a condition.
+    pub about: About,
+    /// What it says, and what to do about it.
+    pub text: String,
+}
+
+/// What a bad answer is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum About {
+    /// Our credentials are not accepted.
+    Credentials,
+    /// The server's certificate is not the expected one.
+    Certificate,
+    /// Our role does not allow the question.
+    Rights,
+    /// Anything else: the server itself.
+    Server,
+}
+
+impl<T: Into<String>> From<T> for BadAnswer {
+    /// About the server itself.
+    fn from(text: T) -> Self {
+        Self { about: About::Server, text: text.into() }
+    }
+}
+
+impl fmt::Display for BadAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
 /// What came back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -78,7 +113,7 @@ pub enum Outcome {
     Fine,
     /// An answer all the same: an HTTP error, a RST, a refused certificate. It
     /// clears suspicion; the text should not change from probe to probe.
-    Wrong(String),
+    Wrong(BadAnswer),
     /// Nothing: a timeout, no route.
     Silent(String),
 }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::health::observation::{Observation, Outcome};
+use crate::health::observation::{BadAnswer, Observation, Outcome};
 use crate::health::timing::PlaneTiming;
 use crate::time::Mono;
 
@@ -62,8 +62,8 @@ impl Silence {
 pub struct WrongAnswers {
     /// Since when.
     pub since: Mono,
-    /// What the last one said.
-    pub detail: String,
+    /// The last one.
+    pub detail: BadAnswer,
 }
 
 /// What is known of one target, or of one level of the API.

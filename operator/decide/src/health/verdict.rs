@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::cluster::Grade;
-use crate::health::observation::{Level, TargetId};
+use crate::health::observation::{BadAnswer, Level, TargetId};
 use crate::health::plane::Phase;
 use crate::ids::ClusterName;
 use crate::time::Mono;
@@ -86,7 +86,7 @@ pub enum Trouble {
         /// Which level.
         level: Level,
         /// What it says.
-        detail: String,
+        detail: BadAnswer,
         /// It has said so for as long as silence would need to count.
         lasting: bool,
     },

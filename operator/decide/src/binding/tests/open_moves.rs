@@ -54,7 +54,7 @@ fn a_copy_that_is_taken_back_is_in_the_group_that_selects_it() {
 
 #[test]
 fn a_move_is_not_taken_back_while_its_cause_holds() {
-    let holds: [(&str, fn(&mut Case)); 6] = [
+    let holds: [(&str, Change); 6] = [
         ("a taint", |case| case.taint("a", HAND)),
         ("a taint whose toleration has ended", |case| {
             case.taint("a", HAND);

@@ -2,7 +2,7 @@
 
 use crate::health::brake::Brake;
 use crate::health::marks::PROBE_TARGETS;
-use crate::health::observation::Level;
+use crate::health::observation::{About, BadAnswer, Level};
 use crate::health::verdict::{ApiState, DataState, Trouble, Verdict};
 
 /// A condition's status.
@@ -32,6 +32,12 @@ pub enum Reason {
     ClusterReady,
     /// `/readyz` answers, but not well.
     ClusterNotReady,
+    /// Its API does not accept our credentials.
+    CredentialsRejected,
+    /// Its certificate is not signed by the authority we were given.
+    CertificateNotTrusted,
+    /// Our role there does not allow what status needs.
+    MemberForbidden,
     /// Silence.
     ClusterNotReachable,
     /// The API answers, but not to what status needs.
@@ -52,6 +58,9 @@ impl Reason {
         match self {
             Self::ClusterReady => "ClusterReady",
             Self::ClusterNotReady => "ClusterNotReady",
+            Self::CredentialsRejected => "CredentialsRejected",
+            Self::CertificateNotTrusted => "CertificateNotTrusted",
+            Self::MemberForbidden => "MemberForbidden",
             Self::ClusterNotReachable => "ClusterNotReachable",
             Self::StatusCollectionFailed => "StatusCollectionFailed",
             Self::ClusterStatusUnknown => "ClusterStatusUnknown",
@@ -107,19 +116,29 @@ pub(super) fn ready(verdict: &Verdict, current: Option<&Condition>) -> Option<Co
 }
 
 fn reachable(verdict: &Verdict, current: Option<&Condition>) -> Option<(Status, Reason, String)> {
-    let Some(Trouble::WrongAnswer { level, detail, lasting }) = &verdict.trouble else {
-        return Some((Status::True, Reason::ClusterReady, "the cluster is ready to take workloads".into()));
+    let (level, detail, lasting): (_, BadAnswer, _) = match &verdict.trouble {
+        Some(Trouble::WrongAnswer { level, detail, lasting }) => (level, detail.clone(), *lasting),
+        // So much silence makes a trouble only once it has lasted.
+        Some(trouble @ Trouble::LevelSilent(level @ (Level::Ready | Level::Serve))) => {
+            (level, trouble.to_string().into(), true)
+        }
+        Some(Trouble::LevelSilent(_) | Trouble::TargetsSilent(_) | Trouble::NodesNotReady { .. }) | None => {
+            return Some((Status::True, Reason::ClusterReady, "the cluster is ready to take workloads".into()));
+        }
     };
     // One bad answer does not unready a ready cluster; a cluster that was not
     // ready learns the reason at once.
     if !lasting && current.is_some_and(|current| current.status == Status::True) {
         return None;
     }
-    let reason = match level {
-        Level::Ready => Reason::ClusterNotReady,
-        Level::Connect | Level::Serve | Level::Use => Reason::StatusCollectionFailed,
+    let reason = match (detail.about, level) {
+        (About::Credentials, _) => Reason::CredentialsRejected,
+        (About::Certificate, _) => Reason::CertificateNotTrusted,
+        (About::Rights, _) => Reason::MemberForbidden,
+        (About::Server, Level::Ready) => Reason::ClusterNotReady,
+        (About::Server, Level::Connect | Level::Serve | Level::Use) => Reason::StatusCollectionFailed,
     };
-    Some((Status::False, reason, detail.clone()))
+    Some((Status::False, reason, detail.text))
 }
 
 /// The `FailoverArmed` condition to write.

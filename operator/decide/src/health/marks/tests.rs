@@ -230,6 +230,36 @@ fn a_wrong_answer_unreadies_a_ready_cluster_only_when_it_lasts() {
 }
 
 #[test]
+fn a_bad_answer_about_the_way_in_is_the_reason_whichever_level_gave_it() {
+    use crate::health::observation::{About, BadAnswer};
+    for (about, reason) in [
+        (About::Credentials, "CredentialsRejected"),
+        (About::Certificate, "CertificateNotTrusted"),
+        (About::Rights, "MemberForbidden"),
+        (About::Server, "ClusterNotReady"),
+    ] {
+        let detail = BadAnswer { about, text: "no".into() };
+        let trouble = Some(Trouble::WrongAnswer { level: Level::Ready, detail, lasting: true });
+        let verdict = Verdict { trouble, grade: Grade::Degraded, ..healthy() };
+        let plan = planned(&cluster(&[], false), &verdict, &Brake::default(), None);
+        assert_eq!(condition(&plan, ConditionType::Ready), Some((Status::False, reason.to_owned())));
+    }
+}
+
+#[test]
+fn an_api_that_is_silent_to_readyz_alone_is_not_ready() {
+    let silent = |level| Verdict { trouble: Some(Trouble::LevelSilent(level)), grade: Grade::Degraded, ..healthy() };
+    for (level, expected) in [
+        (Level::Ready, (Status::False, "ClusterNotReady".to_owned())),
+        (Level::Serve, (Status::False, "StatusCollectionFailed".to_owned())),
+        (Level::Connect, (Status::True, "ClusterReady".to_owned())),
+    ] {
+        let plan = planned(&cluster(&[], false), &silent(level), &Brake::default(), None);
+        assert_eq!(condition(&plan, ConditionType::Ready), Some(expected));
+    }
+}
+
+#[test]
 fn a_plan_carried_out_leaves_nothing_to_do() {
     for verdict in [healthy(), cut(), api_only()] {
         for brake in [Brake::default(), braked()] {
