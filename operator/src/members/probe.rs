@@ -53,7 +53,10 @@ pub async fn secure(target: SocketAddr, name: ServerName<'static>, tls: &TlsConn
     match tokio::time::timeout(deadline, attempt).await {
         Ok(Ok(_)) => Answer::Good,
         Ok(Err(error)) => match of_io(&error) {
-            Answer::Bad(why) => untrusted(&why.text),
+            Answer::Bad(why) => match untrusted(&why.text) {
+                Answer::Bad(bad) if bad.about == About::Server => Answer::Bad(format!("{target}: {bad}").into()),
+                other => other,
+            },
             silence => silence,
         },
         Err(_) => Answer::Silence(format!("{target} is silent for {deadline:?}")),

@@ -295,8 +295,8 @@ fn remove_dropped(
     let purged = policy.map(|policy| purged(app, template, policy, binding, targets, fleet)).unwrap_or_default();
     let mark = binding.reference.to_string();
     for member in app.members.all() {
-        let purges = purged.contains(&member.name);
-        if named.contains(&member.name) && !purges {
+        let goes_first = purged.contains(&member.name);
+        if named.contains(&member.name) && !goes_first {
             continue;
         }
         let ours = member.copies.get(&template.key).is_some_and(|copy| *copy.binding == *mark);
@@ -307,7 +307,7 @@ fn remove_dropped(
         let Some(policy) = policy else { continue };
         let why = match may_remove(app, template, policy, &member.name, targets, fleet) {
             Removal::Delete(why) => format!("{why:?}"),
-            Removal::Keep(_) if purges => "purge mode Directly".to_owned(),
+            Removal::Keep(_) if goes_first => "purge mode Directly".to_owned(),
             Removal::Keep(_) => continue,
         };
         tracing::info!(object = %template.key, cluster = %member.name, why, "removing a dropped copy");
