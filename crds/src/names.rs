@@ -20,7 +20,7 @@ pub const SYSTEM_NAMESPACE: &str = "karmada-system";
 /// Namespace of members' credentials, on the hub and on members.
 pub const CLUSTER_NAMESPACE: &str = "karmada-cluster";
 
-/// ConfigMap on a member, in [`CLUSTER_NAMESPACE`], that says which hub it
+/// `ConfigMap` on a member, in [`CLUSTER_NAMESPACE`], that says which hub it
 /// obeys and how far that hub had come.
 pub const HUB_MARK: &str = "atoll-hub";
 

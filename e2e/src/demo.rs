@@ -93,7 +93,7 @@ async fn perform(settings: &Settings, narrator: &Narrator, figures: &mut Figures
         (_, true) => keepsakes::leave(play)?,
         (Ok(()), false) => play.end().await?,
         (Err(_), false) => {
-            let logs = play.save_logs()?;
+            let logs = play.stage.save_logs()?;
             narrator.say(&format!("all logs were saved in {}", logs.display()));
         }
     }

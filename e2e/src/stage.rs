@@ -23,7 +23,8 @@ pub mod timeline;
 pub mod wait;
 
 use std::fmt::Debug;
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -41,7 +42,7 @@ pub use programs::Programs;
 pub use timeline::{Moment, Timeline};
 pub use wait::Objects;
 
-use crate::fleet::{Fleet, FleetDescription};
+use crate::fleet::{Fleet, FleetDescription, Layout};
 
 /// Joining and the first look at a member take 2 s; this is for a machine that runs a whole test suite beside it.
 const JOIN_DEADLINE: Duration = Duration::from_mins(1);
@@ -143,7 +144,7 @@ impl Stage {
 
     /// Applies the manifests of a file to the hub, as `kubectl apply --server-side` does.
     pub async fn apply_file(&self, path: &Path) -> Result<Vec<DynamicObject>> {
-        let text = std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
+        let text = fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
         self.apply_yaml(&text).await.with_context(|| format!("applying {}", path.display()))
     }
 
@@ -203,6 +204,18 @@ impl Stage {
     fn explain(&self, error: anyhow::Error) -> anyhow::Error {
         let log = self.operator.log().display();
         error.context(format!("the end of the operator's log {log}:\n{}", self.operator.log_tail()))
+    }
+
+    /// Copies the logs of operators and clusters to a folder that outlives the stage, and returns it.
+    pub fn save_logs(&self) -> Result<PathBuf> {
+        let saved = tempfile::Builder::new().prefix("atoll-logs-").tempdir().context("making a folder for logs")?;
+        let logs = Layout::new(self.fleet.dir())?.logs();
+        let context = || format!("copying the logs in {}", logs.display());
+        for entry in fs::read_dir(&logs).with_context(context)? {
+            let entry = entry.with_context(context)?;
+            fs::copy(entry.path(), saved.path().join(entry.file_name())).with_context(context)?;
+        }
+        Ok(saved.keep())
     }
 
     /// Ends everything in order; returns when nothing of it is left.

@@ -154,8 +154,11 @@ pub struct Outside {
 /// What was last ordered of each template.
 #[derive(Default)]
 pub struct Delivered {
-    by_template: Mutex<HashMap<ObjectKey, (Inputs, BTreeMap<Target, u64>)>>,
+    by_template: Mutex<HashMap<ObjectKey, Ordered>>,
 }
+
+/// Inputs, and for each target the hash of what they rendered.
+type Ordered = (Inputs, BTreeMap<Target, u64>);
 
 impl App {
     /// With empty stores.
@@ -339,7 +342,7 @@ impl App {
     }
 
     /// The policy a binding names.
-    pub fn policy_of(&self, binding: &Binding) -> Option<PolicyRef> {
+    pub fn policy_of(binding: &Binding) -> Option<PolicyRef> {
         let annotation = |key: &str| binding.annotations.get(key);
         if let (Some(namespace), Some(name)) =
             (annotation(PROPAGATION_POLICY_NAMESPACE), annotation(PROPAGATION_POLICY_NAME))
@@ -393,8 +396,8 @@ impl App {
 
     /// An Event on a template, once per reason and message.
     /// Returns whether it was news.
-    pub fn note_once(&self, key: &ObjectKey, reason: &str, message: String) -> bool {
-        let news = self.is_news(key, reason, &message);
+    pub fn note_once(&self, key: &ObjectKey, reason: &str, message: &str) -> bool {
+        let news = self.is_news(key, reason, message);
         if news {
             self.events.note(self.reference(key), reason, message);
         }
@@ -405,7 +408,7 @@ impl App {
     pub fn tell_template(&self, key: &ObjectKey, error: &crate::pipeline::Error) {
         let message = error.to_string();
         if error.is_for_the_user() && self.is_news(key, "ApplyPolicyFailed", &message) {
-            self.events.warn(self.reference(key), "ApplyPolicyFailed", message);
+            self.events.warn(self.reference(key), "ApplyPolicyFailed", &message);
         }
     }
 
@@ -418,7 +421,7 @@ impl App {
         let why = failure.to_string();
         let message = format!("cluster {cluster}: {why}");
         if self.is_news(key, cluster.as_str(), &message) {
-            self.events.warn(self.reference(key), "SyncFailed", message);
+            self.events.warn(self.reference(key), "SyncFailed", &message);
         }
     }
 
@@ -453,9 +456,9 @@ impl App {
         let Some(cluster) = self.clusters.get(name) else { return };
         let about = cluster.object_ref(&());
         if warning {
-            self.events.warn(about, reason, message.to_owned());
+            self.events.warn(about, reason, message);
         } else {
-            self.events.note(about, reason, message.to_owned());
+            self.events.note(about, reason, message);
         }
     }
 }

@@ -38,16 +38,16 @@ pub fn events(client: Client, metrics: Arc<Metrics>) -> (Events, Writer) {
 
 impl Events {
     /// Something a person should act on.
-    pub fn warn(&self, about: ObjectReference, reason: &str, message: String) {
+    pub fn warn(&self, about: ObjectReference, reason: &str, message: &str) {
         self.tell(about, EventType::Warning, reason, message);
     }
 
     /// Something a person may want to know.
-    pub fn note(&self, about: ObjectReference, reason: &str, message: String) {
+    pub fn note(&self, about: ObjectReference, reason: &str, message: &str) {
         self.tell(about, EventType::Normal, reason, message);
     }
 
-    fn tell(&self, about: ObjectReference, type_: EventType, reason: &str, message: String) {
+    fn tell(&self, about: ObjectReference, type_: EventType, reason: &str, message: &str) {
         // The API takes 1,024 characters.
         let note: String = message.chars().take(1000).collect();
         let event = Event { type_, reason: reason.into(), note: Some(note), action: reason.into(), secondary: None };

@@ -46,7 +46,8 @@ pub struct Watchkeeper {
 
 impl Watchkeeper {
     /// With nothing judged yet.
-    pub fn new(app: Arc<App>, timing: Timing) -> Self {
+    pub fn new(app: Arc<App>) -> Self {
+        let timing = app.settings.timing();
         Self { app, timing, started: clock::mono(), brake: Brake::default(), braked: BTreeMap::new() }
     }
 

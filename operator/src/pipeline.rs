@@ -433,7 +433,7 @@ fn tell(app: &App, key: &ObjectKey, note: &Note) {
             (cluster, told, "EvictionCancelled", format!("{cluster} is back and its copy is taken back: {why}"))
         }
     };
-    if !app.note_once(key, reason, message.clone()) {
+    if !app.note_once(key, reason, &message) {
         return;
     }
     tracing::info!(object = %key, reason, message, "decision");

@@ -245,7 +245,7 @@ mod tests {
     async fn a_delayed_key_comes_at_its_earliest_time() {
         let queue = Queue::default();
         let start = Instant::now();
-        queue.add_after(1, Lane::User, Duration::from_secs(60));
+        queue.add_after(1, Lane::User, Duration::from_mins(1));
         queue.add_after(1, Lane::User, Duration::from_secs(5));
         queue.add_after(1, Lane::User, Duration::from_secs(30));
         assert_eq!(queue.next().await.key, 1);

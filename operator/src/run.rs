@@ -86,7 +86,7 @@ fn start(app: &Arc<App>, tasks: &Tasks, event_writer: events::Writer) {
     let wanted = app.wanted_kinds.subscribe();
     tasks.spawn("template watches", OnExit::EndProcess, template_watch::run(Arc::clone(app), tasks.child(), wanted));
     tasks.spawn("members", OnExit::EndProcess, registry::run(Arc::clone(app), tasks.clone()));
-    let watchkeeper = Watchkeeper::new(Arc::clone(app), app.settings.timing());
+    let watchkeeper = Watchkeeper::new(Arc::clone(app));
     tasks.spawn("verdicts", OnExit::EndProcess, watchkeeper.run());
     for _ in 0..pipeline::WORKERS {
         tasks.spawn("pipeline", OnExit::EndProcess, pipeline::run(Arc::clone(app)));

@@ -193,7 +193,7 @@ mod tests {
         board.record(1, "a".into(), Instant::now());
         board.record(1, "b".into(), Instant::now());
         board.failures[0] = Some("connection refused".into());
-        let told = board.describe_missing(&["a".into(), "b".into()], Duration::from_secs(120));
+        let told = board.describe_missing(&["a".into(), "b".into()], Duration::from_mins(2));
         assert_eq!(told, "3 of 4 pairs after 120 s, first missing: b on m1; the watch on m1: connection refused");
     }
 }

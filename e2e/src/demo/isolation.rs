@@ -86,7 +86,9 @@ async fn follow_plan(play: &Play<'_>, cut: Instant, before: &[TargetCluster]) ->
 /// The Events that say why.
 async fn show_reasons(play: &Play<'_>, since: Timestamp) -> Result<()> {
     play.narrator.say("why, in the hub's Events:");
-    for line in news::wait(play, since, &["ClusterIsolated", "EvictWorkloadFromClusterSucceed"]).await? {
+    for line in
+        news::wait(play, since, &["ClusterIsolated", "EvictWorkloadFromClusterSucceed", "ReplacementHealthy"]).await?
+    {
         play.narrator.say(&format!("  {line}"));
     }
     Ok(())

@@ -1,6 +1,9 @@
 //! Chapter 2: an app and a policy are applied; where the app runs, and why.
 
 use anyhow::{Context, Result};
+use atoll_crds::PropagationPolicy;
+use atoll_crds::policy::propagation::PolicyState;
+use kube::{Api, ResourceExt};
 use tokio::time::Instant;
 
 use super::answers;
@@ -8,6 +11,7 @@ use super::figures::seconds;
 use super::narrator::table;
 use super::play::{APP, NAMESPACE, PATIENCE, Play, render_targets};
 use super::watched::{Placed, since};
+use crate::stage::Objects;
 
 /// The binding of the app's Deployment.
 pub const BINDING: &str = "web-deployment";
@@ -45,7 +49,16 @@ async fn wait_until_well(play: &Play<'_>, applied: Instant) -> Result<()> {
     };
     let at = play.watched.bindings.settled(("the app is healthy as a whole", BINDING), PATIENCE, judge).await?;
     play.narrator.at(at.saturating_duration_since(applied), "the hub says so: applied everywhere, healthy everywhere");
-    Ok(())
+    let policies: Api<PropagationPolicy> = Api::namespaced(play.stage.hub(), NAMESPACE);
+    let applied = |seen: &Objects<PropagationPolicy>| match seen.values().find(|policy| !is_applied(policy)) {
+        Some(policy) => Err(format!("{} has the status {:?}", policy.name_any(), policy.status)),
+        None => Ok(()),
+    };
+    play.stage.watch("the policies are applied", PATIENCE, policies, applied).await
+}
+
+fn is_applied(policy: &PropagationPolicy) -> bool {
+    policy.status.as_ref().is_some_and(|status| status.state == Some(PolicyState::Applied))
 }
 
 /// Where the app runs now, and what it answers there.

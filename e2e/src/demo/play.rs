@@ -1,6 +1,5 @@
 //! What all chapters share: the stage, who tells, what was measured.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -15,7 +14,7 @@ use super::isolation::{TOLERATED_FOR, UNCONFIRMED_AFTER};
 use super::narrator::Narrator;
 use super::watched::{Copy, Watched};
 use super::{Figures, Settings};
-use crate::fleet::{Layout, Progress, numbered_names};
+use crate::fleet::{Progress, numbered_names};
 use crate::stage::Stage;
 
 /// Where the app lives.
@@ -47,8 +46,14 @@ impl<'a> Play<'a> {
         let members = numbered_names(settings.members);
         narrator.chapter(&format!("A hub and {} clusters on this machine", members.len()));
         let (folder, dir) = folder(settings)?;
-        let stage =
-            Stage::builder().members(&members).join(false).dir(&dir).progress(Progress::for_stderr()).start().await?;
+        let stage = Stage::builder()
+            .members(&members)
+            .join(false)
+            .dir(&dir)
+            .operator_args(["--failover-unconfirmed-after", UNCONFIRMED_AFTER, "--failover-after", TOLERATED_FOR])
+            .progress(Progress::for_stderr())
+            .start()
+            .await?;
         let watched = Watched::start(&stage, &members).await?;
         Ok(Self { narrator, figures: Figures::default(), members, watched, stage, folder })
     }
@@ -57,19 +62,6 @@ impl<'a> Play<'a> {
     pub async fn end(self) -> Result<()> {
         drop(self.watched);
         self.stage.shutdown().await
-    }
-
-    /// Copies the logs to where they outlive the fleet.
-    pub fn save_logs(&self) -> Result<PathBuf> {
-        let saved =
-            tempfile::Builder::new().prefix("atoll-demo-logs-").tempdir().context("making a folder for logs")?;
-        let logs = Layout::new(self.stage.fleet().dir())?.logs();
-        for entry in fs::read_dir(&logs).with_context(|| format!("listing {}", logs.display()))? {
-            let path = entry.with_context(|| format!("listing {}", logs.display()))?.path();
-            let name = path.file_name().context("a file in a folder has a name")?;
-            fs::copy(&path, saved.path().join(name)).with_context(|| format!("copying {}", path.display()))?;
-        }
-        Ok(saved.keep())
     }
 
     /// Leaves the fleet's folder to whoever ends the fleet, and hands out the stage.

@@ -25,7 +25,7 @@ pub async fn show(play: &mut Play<'_>) -> Result<()> {
     let reconciled = wait_until_reconciled(play, mended).await?;
     play.figures.reconciled_s = Some(seconds(reconciled - mended));
     play.narrator.at(reconciled - mended, "every cluster runs what the hub wants, and nothing else");
-    for line in news::wait(play, wall, &["ClusterRecovered"]).await? {
+    for line in news::wait(play, wall, &["EvictedCopyReleased", "ClusterRecovered"]).await? {
         play.narrator.say(&format!("  {line}"));
     }
     play.narrator.aside("no policy asks for a move back, so what runs well stays where it is");

@@ -94,16 +94,22 @@ impl StageBuilder {
         }
         let fleet = builder.start().await?;
         let fleet_up = started.elapsed();
-        let step = progress.start("starting the operator");
         let hub = fleet.hub_client().await?;
         let operator = Operator::new("atoll", &fleet, &programs, &self.operator_arguments())?;
-        operator.start().await?;
-        step.finish("the operator is ready");
         let stage = Stage { operator, programs, hub, fleet_up, fleet };
-        if self.join {
-            self.join_all(&stage).await?;
+        if let Err(error) = self.prepare(&stage).await {
+            // They go with the fleet, and whoever got no stage has no other place to look.
+            let saved = stage.save_logs()?;
+            return Err(error.context(format!("the stage did not start, all logs were saved in {}", saved.display())));
         }
         Ok(stage)
+    }
+
+    async fn prepare(&self, stage: &Stage) -> Result<()> {
+        let step = self.progress.start("starting the operator");
+        stage.operator.start().await?;
+        step.finish("the operator is ready");
+        if self.join { self.join_all(stage).await } else { Ok(()) }
     }
 
     async fn join_all(&self, stage: &Stage) -> Result<()> {

@@ -88,10 +88,8 @@ impl Operator {
         if let Some(running) = self.locked().as_mut() {
             running.address = address;
         }
-        let what = format!("the operator {} is ready", self.name);
         let ready = async || self.fetch("/readyz").await.map_err(|error| format!("{error:#}"));
-        let ready = wait::until(&what, READY_DEADLINE, ready).await;
-        ready.map(drop).with_context(|| self.why_not())
+        self.wait("is ready", ready).await.map(drop)
     }
 
     /// Asks the process to stop, as a machine that shuts down would; returns when it has ended.
@@ -184,20 +182,28 @@ impl Operator {
     }
 
     async fn wait_for_address(&self, told: u64) -> Result<SocketAddr> {
-        let what = format!("the operator {} serves health and metrics", self.name);
-        let found = wait::until(&what, READY_DEADLINE, async || {
+        let find = async || {
             let text = read_from(&self.log, SeekFrom::Start(told)).map_err(|error| format!("{error:#}"))?;
-            match find_address(&text) {
-                Some(address) => Ok(Some(address)),
-                None if self.is_running() => Err("no such line in its log".to_owned()),
-                None => Ok(None),
-            }
+            find_address(&text).ok_or_else(|| "no such line in its log".to_owned())
+        };
+        self.wait("serves health and metrics", find).await
+    }
+
+    /// Waits for `probe` as long as there is hope: not for a process that has ended.
+    async fn wait<T>(&self, what: &str, probe: impl AsyncFn() -> Result<T, String>) -> Result<T> {
+        let what = format!("the operator {} {what}", self.name);
+        let found = wait::until(&what, READY_DEADLINE, async || match probe().await {
+            Ok(found) => Ok(Some(found)),
+            Err(seen) if self.is_running() => Err(seen),
+            Err(_) => Ok(None),
         });
-        found.await.with_context(|| self.why_not())?.with_context(|| self.why_not())
+        found.await.and_then(|found| found.context("it has ended")).with_context(|| self.why_not())
     }
 
     fn why_not(&self) -> String {
-        format!("the operator {} did not start; the end of {}:\n{}", self.name, self.log.display(), self.log_tail())
+        let ended = self.locked().as_mut().and_then(|running| running.keeper.try_wait().ok().flatten());
+        let ended = ended.map_or_else(String::new, |status| format!(" ({status})"));
+        format!("the operator {} did not start{ended}; the end of its log:\n{}", self.name, self.log_tail())
     }
 
     async fn end(&self, signal: Signal) -> Result<()> {

@@ -15,7 +15,6 @@ use tokio::task::spawn_blocking;
 
 use crate::fleet::{Progress, Step};
 
-/// Packages and programs, which carry the same names.
 const OPERATOR: &str = "atoll";
 const CLI: &str = "kubectl-atoll";
 /// The program of this package; it is the keeper of the operators.
@@ -24,6 +23,9 @@ const FLEET: &str = "fleet";
 /// surroundings and build crates anew that look at them.
 const OF_THE_OUTER_CARGO: [&str; 5] =
     ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_CRATE_NAME", "CARGO_BIN_", "CARGO_PRIMARY_PACKAGE"];
+/// The test that runs on stages. Naming it makes cargo choose the features that tests are built with, without which
+/// it would build every dependency once more while the tests run.
+const TEST: &str = "e2e";
 /// Lines of cargo's that an error shows.
 const SHOWN: usize = 40;
 
@@ -74,17 +76,20 @@ fn find(progress: Progress) -> Result<Programs> {
 struct Place {
     target: PathBuf,
     folder: PathBuf,
+    /// This program is a test.
+    is_test: bool,
 }
 
 impl Place {
     /// Where `program` lies; tests are in a folder below the programs.
     fn of(program: &Path) -> Result<Self> {
         let mut folder = program.parent().context("this program lies in no folder")?;
-        if folder.file_name() == Some(OsStr::new("deps")) {
+        let is_test = folder.file_name() == Some(OsStr::new("deps"));
+        if is_test {
             folder = folder.parent().context("this program's folder lies in no other")?;
         }
         let target = folder.parent().with_context(|| format!("{} is no folder of cargo's", folder.display()))?;
-        Ok(Self { target: target.to_owned(), folder: folder.to_owned() })
+        Ok(Self { target: target.to_owned(), folder: folder.to_owned(), is_test })
     }
 
     /// Cargo's name of the profile: the folder's but for one.
@@ -99,19 +104,29 @@ impl Place {
         self.folder.join(name)
     }
 
-    fn build(&self, packages: &[&str], progress: Progress) -> Result<()> {
-        let step = progress.start("building the operator and kubectl-atoll");
+    /// The whole workspace is named, though little of it is built: it makes dependencies get the features of an
+    /// ordinary build, so that they are those that are there.
+    fn command(&self, programs: &[&str]) -> Command {
         let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        command.arg("build").arg("--profile").arg(self.profile()).arg("--target-dir").arg(&self.target);
-        for package in packages {
-            command.args(["--package", package]);
+        command.args(["build", "--workspace", "--profile"]).arg(self.profile()).arg("--target-dir").arg(&self.target);
+        for program in programs {
+            command.args(["--bin", program]);
+        }
+        if self.is_test {
+            command.args(["--test", TEST]);
         }
         for (name, _) in env::vars_os() {
             if OF_THE_OUTER_CARGO.iter().any(|prefix| name.as_encoded_bytes().starts_with(prefix.as_bytes())) {
                 command.env_remove(name);
             }
         }
-        let mut child = command
+        command
+    }
+
+    fn build(&self, programs: &[&str], progress: Progress) -> Result<()> {
+        let step = progress.start("building the operator and kubectl-atoll");
+        let mut child = self
+            .command(programs)
             .current_dir(env!("CARGO_MANIFEST_DIR"))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -123,7 +138,7 @@ impl Place {
         let output = child.stderr.take().context("cargo's output was piped")?;
         let told = follow(output, &step, progress);
         let status = child.wait().context("waiting for cargo")?;
-        ensure!(status.success(), "building {} failed:\n{told}", packages.join(" and "));
+        ensure!(status.success(), "building {} failed:\n{told}", programs.join(" and "));
         step.finish("the operator and kubectl-atoll are built");
         Ok(())
     }
@@ -150,7 +165,9 @@ mod tests {
     #[test]
     fn programs_are_looked_for_beside_this_one_and_above_tests() {
         let place = Place::of(Path::new("/t/debug/fleet")).unwrap();
-        assert_eq!(place, Place::of(Path::new("/t/debug/deps/e2e-0123")).unwrap());
+        let test = Place::of(Path::new("/t/debug/deps/e2e-0123")).unwrap();
+        assert_eq!((&test.target, &test.folder), (&place.target, &place.folder));
+        assert!(test.is_test && !place.is_test);
         assert_eq!(place.program(OPERATOR), Path::new("/t/debug/atoll"));
         assert_eq!(place.target, Path::new("/t"));
     }

@@ -30,21 +30,25 @@ pub fn prepare() {
     }
 }
 
-/// Ends the shared fleet.
+/// Ends the fleets of the run.
 pub fn finish() {
     RUNTIME.block_on(async {
         if let Some(fleet) = FLEET.write().await.take() {
             fleet.shutdown().await.expect("the shared fleet ends");
         }
+        crate::scene::finish().await.expect("the stage that tests share ends");
+        crate::own_stage::finish().await.expect("the stage of tests that spoil it ends");
     });
 }
 
-/// A test named by a sentence. Without Go it is skipped by name, in CI it fails.
+/// A test named by its module and a sentence. Without Go it is skipped by name, in CI it fails.
 pub fn trial<F>(name: &'static str, behaviour: fn() -> F) -> Trial
 where
     F: Future<Output = Result<()>> + 'static,
 {
-    Trial::test(name, move || {
+    // The future's type is called `e2e::MODULE::FUNCTION::{{closure}}`.
+    let module = std::any::type_name::<F>().split("::").nth(1).unwrap_or_default();
+    Trial::test(format!("{module}::{name}"), move || {
         if !control_plane::is_available() && std::env::var_os("CI").is_none_or(|ci| ci != "true") {
             println!("skipped: {name}: Go is not installed");
             return Ok(());

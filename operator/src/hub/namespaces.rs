@@ -79,16 +79,16 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn namespace(metadata: serde_json::Value) -> Namespace {
+    fn namespace(metadata: &serde_json::Value) -> Namespace {
         serde_json::from_value(json!({"metadata": metadata})).unwrap()
     }
 
     #[test]
     fn a_namespace_that_is_going_is_remembered_until_it_is_gone() {
         let namespaces = Namespaces::default();
-        assert!(namespaces.put(&namespace(json!({"name": "shop", "uid": "u"}))));
+        assert!(namespaces.put(&namespace(&json!({"name": "shop", "uid": "u"}))));
         let going = json!({"name": "shop", "uid": "u", "deletionTimestamp": "2026-01-01T00:00:00Z"});
-        assert!(!namespaces.put(&namespace(going)));
+        assert!(!namespaces.put(&namespace(&going)));
         assert_eq!(&*namespaces.remove("shop").unwrap().uid, "u");
     }
 
@@ -96,7 +96,7 @@ mod tests {
     fn namespaces_of_the_cluster_itself_and_opted_out_ones_stay_at_home() {
         let opted_out = json!({"name": "a", "labels": {"namespace.karmada.io/skip-auto-propagation": "True"}});
         for metadata in [json!({"name": "kube-system"}), json!({"name": "default"}), opted_out] {
-            assert!(!goes_to_members(&namespace(metadata)));
+            assert!(!goes_to_members(&namespace(&metadata)));
         }
     }
 }

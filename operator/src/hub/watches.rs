@@ -193,7 +193,7 @@ impl<P: OverridesKind + ResourceExt + Send> Sink<P> for OverrideSink {
             }
             Err(problems) => {
                 let message = format!("{reference} is not in force: {}", validate::sentence(&problems));
-                self.app.events.warn(object.object_ref(&()), "ApplyOverridePolicyFailed", message);
+                self.app.events.warn(object.object_ref(&()), "ApplyOverridePolicyFailed", &message);
             }
         }
     }

@@ -122,7 +122,7 @@ mod tests {
     #[test]
     fn a_rejected_object_backs_off_to_five_minutes_and_a_race_stays_quick() {
         assert_eq!(Failure::Rejected(String::new()).retry_after(1), Duration::from_secs(1));
-        assert_eq!(Failure::Rejected(String::new()).retry_after(40), Duration::from_secs(300));
+        assert_eq!(Failure::Rejected(String::new()).retry_after(40), Duration::from_mins(5));
         assert_eq!(Failure::Raced(String::new()).retry_after(1), Duration::from_millis(20));
     }
 }

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use atoll_decide::health::detector::Nodes;
 use atoll_decide::health::observation::{Asked, probeable};
+use atoll_decide::health::timing::PlaneTiming;
 use atoll_decide::health::verdict::{Change, Transition};
 use atoll_decide::health::{Detector, Level, Observation, Origin, Outcome, TargetId, Timing, Verdict};
 use atoll_decide::time::Mono;
@@ -36,7 +37,8 @@ const RESAMPLE: Duration = Duration::from_secs(2);
 /// The detector of one member, shared by its loops.
 pub struct Health {
     detector: Mutex<Detector>,
-    timing: Timing,
+    api: PlaneTiming,
+    data: PlaneTiming,
     /// Data-plane targets that answered an earlier process. They are asked
     /// while the node list is not known, as after a start during an outage.
     remembered: Vec<SocketAddr>,
@@ -44,8 +46,8 @@ pub struct Health {
 
 impl Health {
     /// Around a detector, new or restored.
-    pub fn new(detector: Detector, timing: Timing, remembered: Vec<SocketAddr>) -> Self {
-        Self { detector: Mutex::new(detector), timing, remembered }
+    pub fn new(detector: Detector, timing: &Timing, remembered: Vec<SocketAddr>) -> Self {
+        Self { detector: Mutex::new(detector), api: timing.api, data: timing.data, remembered }
     }
 
     /// The verdict now.
@@ -65,7 +67,7 @@ impl Health {
 
 /// Probes the API plane until the task is cancelled.
 pub async fn watch_api(app: Arc<App>, member: Arc<Member>) {
-    let timing = member.health.timing.api;
+    let timing = member.health.api;
     let mut looks = 0_u32;
     each_interval(timing.interval, || {
         looks = looks.wrapping_add(1);
@@ -93,7 +95,7 @@ pub async fn watch_api(app: Arc<App>, member: Arc<Member>) {
 
 /// Probes the data plane until the task is cancelled.
 pub async fn watch_data(app: Arc<App>, member: Arc<Member>) {
-    let timing = member.health.timing.data;
+    let timing = member.health.data;
     let mut sampled_at: Option<Mono> = None;
     let mut targets: Vec<SocketAddr> = Vec::new();
     each_interval(timing.interval, || {
@@ -145,7 +147,7 @@ async fn observed(app: &App, member: &Member, level: Level, answer: impl Future<
 }
 
 fn observe(app: &App, member: &Member, asked: Asked, target: TargetId, sent: Mono, answer: &Answer) {
-    count(app, member, &asked, answer);
+    count(app, member, asked, answer);
     let outcome = match answer {
         Answer::Good => Outcome::Fine,
         Answer::Bad(why) => Outcome::Wrong(why.clone()),
@@ -156,7 +158,7 @@ fn observe(app: &App, member: &Member, asked: Asked, target: TargetId, sent: Mon
     tell(app, member, &transitions);
 }
 
-fn count(app: &App, member: &Member, asked: &Asked, answer: &Answer) {
+fn count(app: &App, member: &Member, asked: Asked, answer: &Answer) {
     let plane = match asked {
         Asked::Api(Level::Use) => return,
         Asked::Api(_) => PlaneLabel::Api,

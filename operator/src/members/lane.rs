@@ -180,6 +180,7 @@ impl Lane {
     /// Ends a turn: frees its slot, tells breaker and budget, and keeps the
     /// order for another attempt when it did not come to an end. Returns
     /// whether this turn opened the breaker.
+    #[expect(clippy::needless_pass_by_value, reason = "a turn ends here, and with it the work on its key")]
     pub fn settle(&self, turn: Turn, ended: &Ended) -> bool {
         let mut state = self.lock();
         let opened = match ended {

@@ -104,7 +104,7 @@ impl Member {
         identity: Identity,
         connection: Connection,
         detector: Detector,
-        timing: Timing,
+        timing: &Timing,
         deletes_paused: bool,
         tasks: Tasks,
     ) -> Self {

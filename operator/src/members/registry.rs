@@ -115,7 +115,7 @@ async fn start(app: &Arc<App>, tasks: &Tasks, cluster: &Cluster, endpoint: Endpo
         super::member::Identity { name: name.clone(), uid, endpoint, remembered },
         connection,
         detector,
-        timing,
+        &timing,
         validate::cluster::deletes_are_paused(cluster),
         tasks.child(),
     ));

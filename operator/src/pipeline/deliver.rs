@@ -78,13 +78,14 @@ async fn order_targets(
         app.templates.drop_content(template);
         return Ok(());
     }
+    let delivery = Delivery { app, template, binding, divided, fleet };
     let content = content(app, template).await?;
     let Some(content) = content else { return Ok(()) };
-    let manifests = render(app, template, &content, binding, &open, divided, fleet);
+    let manifests = render(delivery, &content, &open);
     let mut failure = None;
     for ((target, member), manifest) in open.iter().zip(manifests) {
         match manifest {
-            Ok(manifest) => order(app, template, binding, member, target, &manifest, &inputs),
+            Ok(manifest) => order(delivery, member, target, &manifest, &inputs),
             Err(error) => {
                 app.fleet.observe_failure(&template.key, &target.cluster, error.to_string());
                 app.status_due(&template.key);
@@ -178,15 +179,22 @@ async fn content(app: &App, template: &Template) -> Result<Option<Arc<PrunedTemp
     Ok(fresh.content)
 }
 
-fn render(
-    app: &App,
-    template: &Template,
-    content: &PrunedTemplate,
-    binding: &Binding,
-    open: &[(&Target, Arc<Member>)],
+/// What one delivery is about.
+#[derive(Clone, Copy)]
+struct Delivery<'a> {
+    app: &'a Arc<App>,
+    template: &'a Template,
+    binding: &'a Binding,
     divided: bool,
-    fleet: &Fleet,
+    fleet: &'a Fleet,
+}
+
+fn render(
+    delivery: Delivery<'_>,
+    content: &PrunedTemplate,
+    open: &[(&Target, Arc<Member>)],
 ) -> Vec<Result<Arc<Manifest>, atoll_decide::render::Error>> {
+    let Delivery { app, template, binding, divided, fleet } = delivery;
     let overrides = app.overrides.applicable(&template.key, &template.labels);
     let overrides: Vec<_> = overrides.iter().map(|policy| &**policy).collect();
     let kind = app.kind(&template.key);
@@ -241,15 +249,8 @@ fn provenance(app: &App, template: &Template, binding: &Binding) -> Provenance {
     }
 }
 
-fn order(
-    app: &Arc<App>,
-    template: &Template,
-    binding: &Binding,
-    member: &Arc<Member>,
-    target: &Target,
-    manifest: &Arc<Manifest>,
-    inputs: &Inputs,
-) {
+fn order(delivery: Delivery<'_>, member: &Arc<Member>, target: &Target, manifest: &Arc<Manifest>, inputs: &Inputs) {
+    let Delivery { app, template, binding, .. } = delivery;
     let kind = app.kind(&template.key);
     member.watch_kind(app, &kind);
     app.note_delivered(&template.key, target, manifest.hash, inputs);

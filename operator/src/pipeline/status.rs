@@ -104,7 +104,9 @@ async fn update(app: &App, key: &ObjectKey) -> Result<(), kube::Error> {
     if binding.status.as_deref() != Some(&status) {
         write(app, &binding, status).await?;
         app.statuses.with(key, |remembered| remembered.written_at = Some(clock::mono()));
-        app.policy_of(&binding).into_iter().for_each(|policy| app.policy_status.add(policy, Lane::User));
+        if let Some(policy) = App::policy_of(&binding) {
+            app.policy_status.add(policy, Lane::User);
+        }
     }
     update_template(app, key, &binding, &copies).await
 }

@@ -179,8 +179,36 @@ pub fn apply_condition(status: &mut ClusterStatus, change: &Change) {
     );
 }
 
-/// Whether the status says that deletes are paused there.
+/// Whether the status says that the delete budget is used up there. A pause by
+/// the hub's mark is none of it: the mark itself is looked at after each start.
 pub fn deletes_are_paused(raw: &Raw) -> bool {
     use atoll_crds::condition::cluster::DeletesPaused;
-    raw.status.as_ref().is_some_and(|status| is_true(&status.conditions, DeletesPaused::TYPE))
+    let conditions = raw.status.iter().flat_map(|status| &status.conditions);
+    conditions.into_iter().any(|held| {
+        held.type_ == DeletesPaused::TYPE
+            && held.status == "True"
+            && held.reason == DeletesPaused::BudgetExceeded.reason()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use atoll_crds::condition::cluster::DeletesPaused;
+
+    use super::*;
+
+    #[test]
+    fn only_a_pause_of_the_budget_outlives_a_restart() {
+        for (value, expected) in [
+            (DeletesPaused::BudgetExceeded, true),
+            (DeletesPaused::HubReplaced, false),
+            (DeletesPaused::HubRolledBack, false),
+            (DeletesPaused::WithinBudget, false),
+        ] {
+            let mut cluster = Raw::new("m1", atoll_crds::ClusterSpec::default());
+            let conditions = vec![value.condition("", None, clock::api_time())];
+            cluster.status = Some(ClusterStatus { conditions, ..ClusterStatus::default() });
+            assert_eq!(deletes_are_paused(&cluster), expected, "{value:?}");
+        }
+    }
 }

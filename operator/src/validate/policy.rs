@@ -174,7 +174,7 @@ mod tests {
     use atoll_crds::PropagationPolicy;
     use serde_json::json;
 
-    fn read(spec: serde_json::Value) -> Result<Policy, Vec<Invalid>> {
+    fn read(spec: &serde_json::Value) -> Result<Policy, Vec<Invalid>> {
         let object = json!({
             "apiVersion": "policy.karmada.io/v1alpha1", "kind": "PropagationPolicy",
             "metadata": {"name": "p", "namespace": "shop"}, "spec": spec,
@@ -184,7 +184,7 @@ mod tests {
 
     #[test]
     fn every_problem_is_named_with_its_field() {
-        let problems = read(json!({
+        let problems = read(&json!({
             "resourceSelectors": [{"apiVersion": "v1", "kind": "ConfigMap", "namespace": "other"}],
             "placement": {"spreadConstraints": [{"spreadByField": "region", "minGroups": 3, "maxGroups": 2}]},
         }))
@@ -202,7 +202,7 @@ mod tests {
 
     #[test]
     fn a_selector_without_a_namespace_gets_the_policys_own() {
-        let policy = read(json!({"resourceSelectors": [{"apiVersion": "v1", "kind": "ConfigMap"}]})).unwrap();
+        let policy = read(&json!({"resourceSelectors": [{"apiVersion": "v1", "kind": "ConfigMap"}]})).unwrap();
         assert_eq!(policy.matching.selectors[0].namespace, Some("shop".into()));
     }
 }

@@ -1,7 +1,7 @@
 //! One fact about one plane of one cluster.
 
-use std::fmt;
 use core::net::IpAddr;
+use std::fmt;
 use std::sync::Arc;
 
 use crate::time::Mono;

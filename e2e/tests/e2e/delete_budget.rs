@@ -1,0 +1,190 @@
+//! Deletes are budgeted: a slip of the hand, or a hub that is not the one it was, empties no member.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use atoll_e2e::stage::Stage;
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::Api;
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
+use libtest_mimic::Trial;
+use serde_json::json;
+
+use crate::harness::trial;
+use crate::own_stage::on_stage;
+use crate::scenery::{PATIENCE, Template, clusters, condition, gone, namespace, settled, stays, watch_condition};
+
+/// Templates, and how many of them a slip takes.
+const ALL: usize = 40;
+const SLIP: usize = 30;
+/// Longer than a delete takes that nobody holds.
+const A_WHILE: Duration = Duration::from_secs(4);
+
+pub fn trials() -> Vec<Trial> {
+    vec![
+        trial("deleting_most_templates_at_once_pauses_until_a_person_approves", || async { on_stage(slip).await }),
+        trial("a_member_that_was_served_by_another_hub_loses_nothing_until_a_person_approves", || async {
+            on_stage(other_hub).await
+        }),
+        trial("a_member_with_its_own_hubs_mark_back_is_served_on", || async { on_stage(own_hub_again).await }),
+    ]
+}
+
+async fn slip(stage: &Stage) -> Result<()> {
+    let space = "delete-budget";
+    stage.apply_yaml(&(namespace(space) + &on_m1_alone(space))).await?;
+    for number in 0..ALL {
+        let part = if number < SLIP { "slip" } else { "rest" };
+        stage.apply_yaml(&numbered(space, number, part)).await?;
+    }
+    let copies: Api<ConfigMap> = Api::namespaced(stage.member("m1").await?, space);
+    stage.watch("all copies are on m1", PATIENCE, copies.clone(), exactly(ALL)).await?;
+
+    let templates: Api<ConfigMap> = Api::namespaced(stage.hub(), space);
+    let slip = ListParams::default().labels("part=slip");
+    templates.delete_collection(&DeleteParams::default(), &slip).await?;
+    let paused = watch_condition(stage, ("m1", "DeletesPaused"), "says what to do", |held| {
+        held.status == "True" && held.message.contains("kubectl atoll approve-deletes m1 ")
+    });
+    ensure!(paused.await?.reason == "DeleteBudgetExceeded", "the reason is the budget");
+    let left = stage.wait_for("the pause says how many wait", PATIENCE, async || waiting(stage, &copies).await).await?;
+    ensure!(left > ALL - SLIP, "everything was deleted before anybody was asked: {left} of {ALL} are left");
+    let still = |seen: Option<&ConfigMap>| seen.map(|_| ()).ok_or_else(|| "it is gone".to_owned());
+    let one = waiting_one(&copies).await?;
+    stays("a copy whose delete waits", A_WHILE, (copies.clone(), &one), still).await?;
+
+    let cluster = clusters(stage).get("m1").await?;
+    let message = &condition(&cluster, "DeletesPaused").context("the condition")?.message;
+    let token = token(message, "m1").with_context(|| format!("a token in {message:?}"))?;
+    stage.cli(&["approve-deletes", "m1", &token]).await?;
+    stage.watch("what was approved is gone, and nothing else", PATIENCE, copies, exactly(ALL - SLIP)).await?;
+    watch_condition(stage, ("m1", "DeletesPaused"), "is False again", |held| held.status == "False").await.map(drop)
+}
+
+fn numbered(space: &str, number: usize, part: &str) -> String {
+    format!(
+        "
+apiVersion: v1
+kind: ConfigMap
+metadata: {{name: settings-{number:02}, namespace: {space}, labels: {{part: {part}}}}}
+data: {{number: \"{number}\"}}
+---"
+    )
+}
+
+/// A policy for all `ConfigMap`s of a namespace that have a part.
+fn on_m1_alone(space: &str) -> String {
+    format!(
+        "
+apiVersion: policy.karmada.io/v1alpha1
+kind: PropagationPolicy
+metadata: {{name: settings, namespace: {space}}}
+spec:
+  resourceSelectors:
+  - {{apiVersion: v1, kind: ConfigMap, labelSelector: {{matchExpressions: [{{key: part, operator: Exists}}]}}}}
+  placement: {{clusterAffinity: {{clusterNames: [m1]}}}}
+---"
+    )
+}
+
+/// Judges whether so many of the test's objects are there.
+fn exactly(number: usize) -> impl FnMut(&atoll_e2e::stage::Objects<ConfigMap>) -> Result<(), String> {
+    move |seen| {
+        let found = seen.keys().filter(|name| name.starts_with("settings-")).count();
+        if found == number { Ok(()) } else { Err(format!("{found} of them")) }
+    }
+}
+
+async fn fetch_names(copies: &Api<ConfigMap>, selector: &str) -> kube::Result<Vec<String>> {
+    let found = copies.list_metadata(&ListParams::default().labels(selector)).await?;
+    Ok(found.items.into_iter().filter_map(|copy| copy.metadata.name).collect())
+}
+
+/// How many copies are left, once the condition speaks of exactly those that wait.
+async fn waiting(stage: &Stage, copies: &Api<ConfigMap>) -> Result<usize, String> {
+    let all = fetch_names(copies, "part").await.map_err(|error| error.to_string())?.len();
+    let waiting = fetch_names(copies, "part=slip").await.map_err(|error| error.to_string())?.len();
+    let cluster = clusters(stage).get("m1").await.map_err(|error| error.to_string())?;
+    let said = condition(&cluster, "DeletesPaused").map(|held| held.message.clone()).unwrap_or_default();
+    if said.starts_with(&format!("{waiting} deletes wait")) { Ok(all) } else { Err(format!("{waiting}; {said}")) }
+}
+
+async fn waiting_one(copies: &Api<ConfigMap>) -> Result<String> {
+    fetch_names(copies, "part=slip").await?.into_iter().next().context("a copy whose delete waits")
+}
+
+/// The word after the command and the name of the cluster.
+fn token(message: &str, cluster: &str) -> Option<String> {
+    let rest = message.split_once(&format!("approve-deletes {cluster} "))?.1;
+    Some(rest.chars().take_while(|word| word.is_ascii_alphanumeric() || *word == '-').collect())
+}
+
+async fn other_hub(stage: &Stage) -> Result<()> {
+    let paused = pause_by_other_hub(stage, "other-hub").await?;
+    let cluster = clusters(stage).get("m2").await?;
+    let message = &condition(&cluster, "DeletesPaused").context("the condition")?.message;
+    let token = token(message, "m2").with_context(|| format!("a token in {message:?}"))?;
+    stage.cli(&["approve-deletes", "m2", &token]).await?;
+    gone(stage, "a person says that this hub is the right one", (paused.copies, "settings")).await?;
+    let data = paused.marks.get("atoll-hub").await?.data.unwrap_or_default();
+    ensure!(data.get("hubUid") == Some(&paused.mark), "the member holds {data:?}, this hub is {}", paused.mark);
+    watch_condition(stage, ("m2", "DeletesPaused"), "is False again", |held| held.status == "False").await.map(drop)
+}
+
+async fn own_hub_again(stage: &Stage) -> Result<()> {
+    let paused = pause_by_other_hub(stage, "own-hub-again").await?;
+    stage.operator().stop().await?;
+    put_mark(&paused.marks, &paused.mark).await?;
+    stage.operator().start().await?;
+    gone(stage, "with its own mark back, the hub may delete", (paused.copies, "settings")).await?;
+    watch_condition(stage, ("m2", "DeletesPaused"), "is False again", |held| held.status == "False").await.map(drop)
+}
+
+/// What is left when a hub finds another's mark on m2.
+struct Paused {
+    /// Where a copy waits whose template is gone.
+    copies: Api<ConfigMap>,
+    /// Where the mark is.
+    marks: Api<ConfigMap>,
+    /// This hub's own.
+    mark: String,
+}
+
+async fn pause_by_other_hub(stage: &Stage, space: &str) -> Result<Paused> {
+    let settings = Template::config_map(space, "settings");
+    let data = format!("\napiVersion: v1\nkind: ConfigMap\nmetadata: {{name: settings, namespace: {space}}}\n---");
+    let placement = "{clusterAffinity: {clusterNames: [m2]}}";
+    stage.apply_yaml(&(namespace(space) + &data + &settings.policy(placement))).await?;
+    settled(stage, settings, &["m2"]).await?;
+    let member = stage.member("m2").await?;
+    let marks: Api<ConfigMap> = Api::namespaced(member.clone(), "karmada-cluster");
+    let mark = stage
+        .watch_one("the member holds the hub's mark", PATIENCE, (marks.clone(), "atoll-hub"), |seen| {
+            let uid = seen.and_then(|map| map.data.as_ref()?.get("hubUid").cloned());
+            uid.ok_or_else(|| format!("{seen:?}"))
+        })
+        .await?;
+
+    stage.operator().stop().await?;
+    put_mark(&marks, "11111111-2222-3333-4444-555555555555").await?;
+    let templates: Api<ConfigMap> = Api::namespaced(stage.hub(), space);
+    templates.delete("settings", &DeleteParams::background()).await?;
+    stage.operator().start().await?;
+    watch_condition(stage, ("m2", "DeletesPaused"), "says that another hub was here", |held| {
+        held.status == "True" && held.reason == "HubReplaced" && held.message.contains(&mark)
+    })
+    .await?;
+    let copies: Api<ConfigMap> = Api::namespaced(member, space);
+    let still = |seen: Option<&ConfigMap>| match seen {
+        Some(copy) if copy.metadata.deletion_timestamp.is_none() => Ok(()),
+        other => Err(format!("{other:?}")),
+    };
+    stays("the copy of a deleted template", A_WHILE, (copies.clone(), "settings"), still).await?;
+    Ok(Paused { copies, marks, mark })
+}
+
+async fn put_mark(marks: &Api<ConfigMap>, uid: &str) -> Result<()> {
+    let patch = Patch::Merge(json!({"data": {"hubUid": uid}}));
+    marks.patch("atoll-hub", &PatchParams::default(), &patch).await.context("writing the hub's mark on the member")?;
+    Ok(())
+}

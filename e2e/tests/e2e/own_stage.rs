@@ -1,0 +1,85 @@
+//! The stage of tests that spoil it: members m1, m2, m3 with faults, and one test on it at a time.
+//!
+//! In: a play. Out: what came of it. A play mends what it spoiled; one that failed takes the stage with it, so that
+//! the next begins on a new one.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use atoll_crds::Cluster;
+use atoll_crds::cluster::Grade;
+use atoll_e2e::stage::{Objects, Stage};
+use kube::api::{Patch, PatchParams};
+use kube::{Api, ResourceExt};
+use serde_json::json;
+use tokio::sync::Mutex;
+
+/// The members of the stage.
+pub const MEMBERS: [&str; 3] = ["m1", "m2", "m3"];
+/// A hold-down is over in seconds; this is for a machine that runs a whole test suite beside it.
+const MENDED_DEADLINE: Duration = Duration::from_mins(1);
+
+static STAGE: Mutex<Option<Stage>> = Mutex::const_new(None);
+
+/// Runs `play` with nobody else on the stage.
+pub async fn on_stage(play: impl AsyncFnOnce(&Stage) -> Result<()>) -> Result<()> {
+    let mut place = STAGE.lock().await;
+    if place.is_none() {
+        *place = Some(Stage::builder().members(MEMBERS).start().await?);
+    }
+    let stage = place.as_ref().context("the stage has just been started")?;
+    let outcome = match mend(stage).await {
+        Ok(()) => play(stage).await,
+        Err(error) => Err(error.context("the stage was not fit for another test")),
+    };
+    if outcome.is_err()
+        && let Some(spoiled) = place.take()
+    {
+        spoiled.shutdown().await.context("ending the stage of a test that failed")?;
+    }
+    outcome
+}
+
+/// Ends the stage.
+pub async fn finish() -> Result<()> {
+    match STAGE.lock().await.take() {
+        Some(stage) => stage.shutdown().await,
+        None => Ok(()),
+    }
+}
+
+/// Waits until all members are trusted again. A hold-down doubles with each loss, so a run of tests would wait for
+/// minutes in the end: the losses of former tests are forgotten.
+async fn mend(stage: &Stage) -> Result<()> {
+    stage.fleet().faults().heal_all().await?;
+    let clusters: Api<Cluster> = Api::all(stage.hub());
+    let known = clusters.list(&kube::api::ListParams::default()).await.context("listing the clusters")?;
+    let remembers = |cluster: &Cluster| {
+        let verdict = cluster.status.as_ref().and_then(|status| status.verdict.as_ref());
+        verdict.is_some_and(|verdict| verdict.hold_down_seconds.is_some())
+    };
+    if known.items.iter().any(remembers) {
+        stage.operator().stop().await?;
+        for cluster in &known.items {
+            let forget = Patch::Merge(json!({"status": {"verdict": null}}));
+            clusters.patch_status(&cluster.name_any(), &PatchParams::default(), &forget).await?;
+        }
+        stage.operator().start().await?;
+    }
+    stage.watch("all members are trusted and bear no marks", MENDED_DEADLINE, clusters, are_trusted).await
+}
+
+fn are_trusted(seen: &Objects<Cluster>) -> Result<(), String> {
+    for name in MEMBERS {
+        let cluster = seen.get(name).ok_or_else(|| format!("{name} has no Cluster"))?;
+        let status = cluster.status.clone().unwrap_or_default();
+        let grade = status.verdict.map(|verdict| verdict.grade);
+        // A data plane that has never answered cannot go dark: what is cut off before is not isolated.
+        let good = ["Ready", "FailoverArmed"]
+            .map(|type_| status.conditions.iter().any(|held| held.type_ == type_ && held.status == "True"));
+        if grade != Some(Grade::Healthy) || good != [true, true] || !cluster.spec.taints.is_empty() {
+            return Err(format!("{name}: {grade:?}, ready and armed {good:?}, taints {:?}", cluster.spec.taints));
+        }
+    }
+    Ok(())
+}
