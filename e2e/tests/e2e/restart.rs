@@ -72,7 +72,12 @@ async fn applied_again() -> Result<()> {
     // As Flux does it, beside the user's own apply.
     kubectl_apply(&scene, &web(), &["--server-side", "--field-manager", "flux", "--force-conflicts"]).await?;
     let before = scene.calm(&ON_HUB, &ON_MEMBERS).await?;
-    println!("DBA1 {}\nDBB1 {}\nDBE1 {}", scene.hub(DEPLOYMENT).get("web").await?, scene.member("m1", DEPLOYMENT).get("web").await?, scene.hub(CLUSTER).get("m1").await?);
+    println!(
+        "DBA1 {}\nDBB1 {}\nDBE1 {}",
+        scene.hub(DEPLOYMENT).get("web").await?,
+        scene.member("m1", DEPLOYMENT).get("web").await?,
+        scene.hub(CLUSTER).get("m1").await?
+    );
     let counted = written(&scene).await?;
     ensure!(!counted.is_empty(), "the operator counts its writes");
     kubectl_apply(&scene, &web(), &[]).await?;
@@ -84,7 +89,12 @@ async fn applied_again() -> Result<()> {
     let same = written(&scene).await?;
     scene.settle().await?;
     let after = scene.versions(&ON_HUB, &ON_MEMBERS).await?;
-    println!("DBA2 {}\nDBB2 {}\nDBE2 {}", scene.hub(DEPLOYMENT).get("web").await?, scene.member("m1", DEPLOYMENT).get("web").await?, scene.hub(CLUSTER).get("m1").await?);
+    println!(
+        "DBA2 {}\nDBB2 {}\nDBE2 {}",
+        scene.hub(DEPLOYMENT).get("web").await?,
+        scene.member("m1", DEPLOYMENT).get("web").await?,
+        scene.hub(CLUSTER).get("m1").await?
+    );
     ensure!(before == after, "written: {:?}", changes(&before, &after));
     ensure!(counted == same, "the operator wrote: {:?}", changes(&counted, &same));
     for (kind, name) in [(DEPLOYMENT, "web"), (CONFIG_MAP, "settings")] {
@@ -118,7 +128,7 @@ async fn restarted() -> Result<()> {
     scene.settle().await?;
     let after = snapshot(&scene).await?;
     println!("DBC2 {}", scene.hub(CLUSTER).get("m2").await?);
-    
+
     ensure!(before == after, "written: {:?}", changes(&before, &after));
     let copies = scene.stage().operator().metric("atoll_member_applies_total", "outcome=\"applied\"").await?;
     // Two markers on three members.

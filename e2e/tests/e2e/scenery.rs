@@ -282,7 +282,8 @@ pub async fn told(stage: &Stage, about: &str, reason: &str, word: &str) -> Resul
             let message = |event: &Event| event.message.clone().unwrap_or_default();
             let found =
                 about.iter().find(|event| event.reason.as_deref() == Some(reason) && message(event).contains(word));
-            let told = || about.iter().map(|event| format!("{:?}: {}", event.reason, message(event))).collect();
+            let told =
+                || about.iter().map(|event| format!("{:?}: {}", event.reason, message(event))).collect::<Vec<_>>();
             found.map(|event| message(event)).ok_or_else(|| told_instead(&told()))
         })
         .await

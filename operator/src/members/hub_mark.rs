@@ -87,6 +87,13 @@ pub async fn run(app: Arc<App>, member: Arc<Member>) {
         if pause_by_mark(&member).is_some() {
             tokio::time::sleep(TRY_AGAIN).await;
             approve(&app, &member).await;
+            // The mark may have been put right on the member itself.
+            if let Err(failure) = read(&app, &member).await {
+                tracing::debug!(cluster = %member.name, %failure, "hub mark not read");
+            }
+            if pause_by_mark(&member).is_none() {
+                member.lane.retry_all();
+            }
             continue;
         }
         member.acted.notified().await;
