@@ -19,6 +19,7 @@ use std::time::{Duration, Instant};
 
 use atoll_crds::atoll::isolation_snapshot::MovePhase;
 use atoll_decide::binding::{self as decision, Note, Outcome, Plan};
+use atoll_decide::cluster::Cluster;
 use atoll_decide::failover::Copy;
 use atoll_decide::failover::eviction::{Held, Now, Twice};
 use atoll_decide::failover::task::{PurgeMode, Task};
@@ -153,8 +154,11 @@ async fn reconcile(app: &Arc<App>, key: &ObjectKey) -> Result<(), Error> {
         Claimed::By(template, policy) => (template, policy),
         Claimed::Nobody(template) => {
             // Its copies stay as the binding says (karmada-api 2.2).
-            return match &binding {
-                Some(binding) => deliver::as_bound(app, &template, binding).await,
+            return match binding {
+                Some(binding) => {
+                    let binding = release_binding(app, key, binding).await?;
+                    deliver::as_bound(app, &template, &binding).await
+                }
                 None => Ok(()),
             };
         }
@@ -163,8 +167,32 @@ async fn reconcile(app: &Arc<App>, key: &ObjectKey) -> Result<(), Error> {
     let fleet = app.fleet.view();
     let plan = plan(app, &template, &policy, binding.as_deref(), &fleet);
     let written = write_binding(app, &template, &policy, &plan, binding.as_deref()).await?;
-    note(app, key, &plan, binding.as_deref(), written.generation);
+    let news = aggregate::ScheduleNews {
+        outcome: plan.outcome.clone(),
+        group: plan.group.clone(),
+        left_out: left_out(&template, &policy, &fleet),
+        generation: written.generation,
+    };
+    note(app, key, &plan, binding.as_deref(), news);
     deliver::run(app, &template, &policy, &written, &fleet).await
+}
+
+/// Takes the claim of a policy that let go off the binding.
+async fn release_binding(app: &App, key: &ObjectKey, binding: Arc<Binding>) -> Result<Arc<Binding>, Error> {
+    if App::policy_of(&binding).is_none() {
+        return Ok(binding);
+    }
+    let mut patch = claim::patch(None);
+    patch["metadata"]["resourceVersion"] = binding.resource_version.as_str().into();
+    let parameters = PatchParams { field_manager: Some("atoll".into()), ..PatchParams::default() };
+    let written = binding_api(app, &binding.reference)
+        .patch(&binding.reference.name, &parameters, &Patch::Merge(patch))
+        .await
+        .map_err(Error::hub("releasing the binding", key))?;
+    app.metrics.hub.writes.inc(HubWriteLabel::BindingUpdate);
+    let released = read_binding(written).map_err(Error::hub("reading the binding", key))?;
+    app.bindings.put(released.clone());
+    Ok(Arc::new(released))
 }
 
 /// The name of a binding says nothing of the API group (D7): an object under
@@ -385,9 +413,17 @@ fn read_binding(object: DynamicObject) -> Result<Binding, kube::Error> {
     Ok(binding)
 }
 
+/// Clusters that the placement means and whose API lacks the kind. They come
+/// in by themselves once the API appears there.
+fn left_out(template: &Template, policy: &Policy, fleet: &Fleet) -> Option<String> {
+    let lacks = |cluster: &&Cluster| cluster.apis.as_ref().is_some_and(|apis| !apis.contains(&template.key.gvk));
+    let meant = fleet.clusters.iter().filter(|cluster| policy.placement.affinity.admits(cluster));
+    let names: Vec<&str> = meant.filter(lacks).map(|cluster| cluster.name.as_str()).collect();
+    (!names.is_empty()).then(|| format!("APINotInstalled: {} on {}.", template.key.gvk, names.join(", ")))
+}
+
 /// Tells what is worth telling, and when to look again.
-fn note(app: &App, key: &ObjectKey, plan: &Plan, before: Option<&Binding>, generation: i64) {
-    let news = aggregate::ScheduleNews { outcome: plan.outcome.clone(), group: plan.group.clone(), generation };
+fn note(app: &App, key: &ObjectKey, plan: &Plan, before: Option<&Binding>, news: aggregate::ScheduleNews) {
     app.statuses.note_schedule(key, news);
     let failed = matches!(plan.outcome, Outcome::Failed { .. });
     let wait = if before.is_none() && !failed && !plan.targets.is_empty() { FIRST_WAIT } else { Duration::ZERO };

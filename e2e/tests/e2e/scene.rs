@@ -18,7 +18,7 @@ use kube::{Api, Client, ResourceExt};
 use serde_json::{Value, json};
 use tokio::process::Command;
 use tokio::sync::{Mutex, RwLock, RwLockMappedWriteGuard, RwLockReadGuard, RwLockWriteGuard};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use crate::kinds::{BINDING, CLUSTER, CONFIG_MAP, Kind, NAMESPACE, POLICY, SECRET};
 
@@ -206,9 +206,9 @@ impl Scene {
             .args(arguments)
             .stdin(Stdio::null())
             .kill_on_drop(true)
-            .output()
-            .await
-            .context("running kubectl")?;
+            .output();
+        let output = timeout(PATIENCE, output).await.with_context(|| format!("kubectl {arguments:?} does not end"))?;
+        let output = output.context("running kubectl")?;
         let said = String::from_utf8_lossy(&output.stderr);
         ensure!(output.status.success(), "kubectl {arguments:?} failed: {said}");
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
@@ -289,12 +289,7 @@ impl Place<'_> {
             let object = serde_json::to_value(seen).map_err(|error| error.to_string())?;
             if holds(&object) { Ok(object) } else { Err(shown(object)) }
         };
-        let began = Instant::now(); // DEBUG
-        let out = self.stage.watch_one(&what, PATIENCE, (self.api.clone(), name), judge).await;
-        if began.elapsed().as_secs_f64() > 2.0 {
-            println!("SLOW {:.1} {what}", began.elapsed().as_secs_f64());
-        }
-        out
+        self.stage.watch_one(&what, PATIENCE, (self.api.clone(), name), judge).await
     }
 
     /// Waits until the object is there.
@@ -309,12 +304,7 @@ impl Place<'_> {
             None => Ok(()),
             Some(seen) => Err(shown(serde_json::to_value(seen).unwrap_or_default())),
         };
-        let began = Instant::now(); // DEBUG
-        let out = self.stage.watch_one(&what, PATIENCE, (self.api.clone(), name), judge).await;
-        if began.elapsed().as_secs_f64() > 2.0 {
-            println!("SLOW {:.1} {what}", began.elapsed().as_secs_f64());
-        }
-        out
+        self.stage.watch_one(&what, PATIENCE, (self.api.clone(), name), judge).await
     }
 
     async fn versions(&self) -> Result<Vec<(String, String)>> {

@@ -29,7 +29,7 @@ use crate::failover::release;
 use crate::failover::task::{PurgeMode, Task};
 use crate::fleet::Fleet;
 use crate::ids::{ClusterName, Gvk};
-use crate::placement::{Affinities, Placement, ReplicaScheduling, Target};
+use crate::placement::{Placement, ReplicaScheduling, Target};
 use crate::schedule::{self, Failure, Request};
 use crate::time::Mono;
 use crate::trigger::Trigger;
@@ -252,11 +252,7 @@ fn vacated(tasks: &[Task]) -> BTreeSet<ClusterName> {
 
 /// Whether the placement selects the cluster, in any of its groups.
 fn admits(placement: &Placement, cluster: &Cluster) -> bool {
-    match &placement.affinity {
-        Affinities::Any => true,
-        Affinities::One(affinity) => affinity.matches(cluster),
-        Affinities::Groups(groups) => groups.iter().any(|group| group_admits(group, cluster)),
-    }
+    placement.affinity.admits(cluster)
 }
 
 fn group_admits(group: &crate::placement::AffinityGroup, cluster: &Cluster) -> bool {

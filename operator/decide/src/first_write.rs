@@ -83,7 +83,8 @@ pub fn plan(manifest: &Value, live: Option<&Value>, on_foreign: OnForeign) -> St
 pub fn owner(object: &Value) -> Owner {
     let label = |key: &str| object["metadata"]["labels"][key].as_str();
     let annotation = |key: &str| object["metadata"]["annotations"][key].as_str();
-    if label(marks::MANAGED) != Some("true") {
+    // A label may have been stripped by hand; the hub's mark says as much.
+    if label(marks::MANAGED) != Some("true") && annotation(marks::HUB_UID).is_none() {
         return Owner::Nobody;
     }
     let namespaced = annotation(marks::BINDING_NAME)

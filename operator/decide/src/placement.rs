@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::affinity::ClusterAffinity;
+use crate::cluster::Cluster;
 use crate::ids::ClusterName;
 use crate::taint::Toleration;
 
@@ -29,6 +30,19 @@ pub enum Affinities {
     One(ClusterAffinity),
     /// `clusterAffinities`: the first group that can be scheduled wins.
     Groups(Vec<AffinityGroup>),
+}
+
+impl Affinities {
+    /// Whether `cluster` is a candidate of any group or tier.
+    pub fn admits(&self, cluster: &Cluster) -> bool {
+        match self {
+            Self::Any => true,
+            Self::One(affinity) => affinity.matches(cluster),
+            Self::Groups(groups) => groups.iter().any(|group| {
+                group.affinity.matches(cluster) || group.overflow.iter().any(|(_, tier)| tier.matches(cluster))
+            }),
+        }
+    }
 }
 
 /// One entry of `clusterAffinities`.

@@ -21,6 +21,8 @@ pub struct ScheduleNews {
     pub outcome: Outcome,
     /// The affinity group in use.
     pub group: Option<String>,
+    /// Clusters the placement means and that cannot take the kind, for a person.
+    pub left_out: Option<String>,
     /// The generation of the binding that was written, or found as wanted. A
     /// later one has not been looked at yet.
     pub generation: i64,
@@ -61,7 +63,10 @@ fn put_schedule(status: &mut BindingStatus, news: Option<&ScheduleNews>, now: &T
         Outcome::Failed { reason: "NoClusterFit", message } => (Scheduled::NoClusterFit, message.clone()),
         Outcome::Failed { message, .. } => (Scheduled::Unschedulable, message.clone()),
         Outcome::Scheduled(_) | Outcome::Stands => {
-            (Scheduled::Success, "Binding has been scheduled successfully.".to_owned())
+            let left_out = news.left_out.iter().map(|why| format!(" {why}"));
+            let message: String =
+                std::iter::once("Binding has been scheduled successfully.".to_owned()).chain(left_out).collect();
+            (Scheduled::Success, message)
         }
     };
     set_condition(&mut status.conditions, value.condition(message, None, now.clone()));

@@ -6,6 +6,7 @@ mod properties;
 mod removal;
 mod stories;
 
+use crate::placement::Affinities;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;

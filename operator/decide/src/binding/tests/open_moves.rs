@@ -1,6 +1,7 @@
 //! How a move ends: released, taken back, or not yet.
 
 use super::*;
+use crate::placement::Affinities;
 
 const FLEET: [&str; 3] = ["a", "b", "c"];
 

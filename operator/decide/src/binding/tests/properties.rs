@@ -1,5 +1,6 @@
 //! What holds for every plan.
 
+use crate::placement::Affinities;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 

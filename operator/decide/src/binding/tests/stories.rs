@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::failover::eviction::Held;
+use crate::placement::Affinities;
 
 const FLEET: [&str; 3] = ["a", "b", "c"];
 
