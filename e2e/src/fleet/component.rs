@@ -56,7 +56,7 @@ impl fmt::Display for ComponentKind {
 pub enum ComponentState {
     /// Runs.
     Running,
-    /// Stopped by [`Component::freeze`]: takes connections, answers nothing.
+    /// Stopped by `freeze`: takes connections, answers nothing.
     Frozen,
     /// Gone: it was killed, or it ended by itself.
     Dead,

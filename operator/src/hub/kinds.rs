@@ -27,7 +27,7 @@ pub enum Error {
     },
 }
 
-/// Resolved kinds. Entries stay until [`Kinds::forget`].
+/// Resolved kinds. Entries stay for good.
 pub struct Kinds {
     client: Client,
     known: Mutex<HashMap<Gvk, Arc<KindInfo>>>,
