@@ -133,13 +133,23 @@ impl FleetMap {
         latest.and_then(|entry| entry.value.into_copies()).unwrap_or_default()
     }
 
-    /// A member showed a copy. `as_ordered`: right after an order was carried
-    /// out. Returns whether that says anything new.
+    /// A member showed a copy. `as_ordered`: as the answer to an order that was
+    /// carried out. Returns whether that says anything new.
     pub fn observe_copy(&self, key: &ObjectKey, cluster: &ClusterName, live: &Value, as_ordered: bool) -> bool {
         let hash = live["metadata"]["annotations"][marks::MANIFEST_HASH].as_str().unwrap_or_default();
         let health = interpret::health(&key.gvk, live);
         let status = interpret::reflect(&key.gvk, live);
+        let version = live["metadata"]["resourceVersion"].as_str().and_then(|text| text.parse().ok()).unwrap_or(0);
         self.edit_copy(key, cluster, |copy| {
+            if as_ordered {
+                copy.error = None;
+                if version < copy.version {
+                    // The watch was quicker than the answer. It tells in order, so what it showed last stands: nothing
+                    // would come after an old status to put it right.
+                    return;
+                }
+            }
+            copy.version = version;
             if copy.hash.as_deref() != Some(hash) {
                 copy.hash = Some(hash.into());
             }
@@ -148,9 +158,6 @@ impl FleetMap {
             }
             copy.health = health;
             copy.confirmed_gone = false;
-            if as_ordered {
-                copy.error = None;
-            }
         })
     }
 

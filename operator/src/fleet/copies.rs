@@ -22,11 +22,13 @@ pub struct CopyState {
     pub error: Option<Arc<str>>,
     /// A read or a delete has confirmed that it is not there.
     pub confirmed_gone: bool,
+    /// Its resource version as last seen: those of one API server compare as numbers.
+    pub version: u64,
 }
 
 impl Default for CopyState {
     fn default() -> Self {
-        Self { hash: None, health: Health::Unknown, status: None, error: None, confirmed_gone: false }
+        Self { hash: None, health: Health::Unknown, status: None, error: None, confirmed_gone: false, version: 0 }
     }
 }
 

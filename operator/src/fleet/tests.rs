@@ -128,6 +128,34 @@ fn a_lost_copy_is_unknown_and_only_the_members_word_makes_it_gone() {
 }
 
 #[test]
+fn an_answer_that_comes_after_a_newer_event_takes_nothing_back() {
+    let (map, m1) = (FleetMap::default(), ClusterName::from("m1"));
+    let template = ObjectKey {
+        gvk: Gvk::from_api_version("apps/v1", "Deployment"),
+        namespace: Some("shop".into()),
+        name: "web".into(),
+    };
+    let web = |version: &str, available: u32| {
+        json!({
+            "metadata": {"resourceVersion": version, "generation": 1, "annotations": {marks::MANIFEST_HASH: "aa"}},
+            "spec": {"replicas": 2},
+            "status": {"observedGeneration": 1, "updatedReplicas": available, "availableReplicas": available},
+        })
+    };
+    let health = || map.copies(&template).failover_health(&m1, &map.view());
+    map.put_cluster(cluster("m1", Grade::Healthy), Some(standing(Grade::Healthy, 1)));
+    map.observe_failure(&template, &m1, "no answer".to_owned());
+    map.observe_copy(&template, &m1, &web("12", 2), false);
+    map.observe_copy(&template, &m1, &web("7", 0), true);
+    assert_eq!(health(), MoveHealth::Healthy, "the order is carried out, and its answer older than the event");
+    map.observe_copy(&template, &m1, &web("15", 0), false);
+    map.observe_copy(&template, &m1, &web("12", 2), true);
+    assert_eq!(health(), MoveHealth::Unhealthy, "an old answer makes nothing healthy either");
+    map.observe_copy(&template, &m1, &web("3", 2), false);
+    assert_eq!(health(), MoveHealth::Healthy, "the watch has the last word, on a store that was restored as well");
+}
+
+#[test]
 fn a_failure_keeps_what_is_known_and_the_next_success_clears_it() {
     let (map, template, m1) = (FleetMap::default(), key("prices"), ClusterName::from("m1"));
     map.observe_copy(&template, &m1, &live("aa"), true);
