@@ -49,6 +49,7 @@ impl CopySink {
     /// lost its label is for a read to say (promise I2): the next apply looks.
     fn lost(&self, key: ObjectKey, lane: Lane) {
         self.member.copies.remove(&key);
+        self.member.lane.lost(&key);
         self.app.fleet.observe_lost(&key, &self.member.name);
         self.app.status_due(&key);
         self.app.reconcile.add(key, lane);

@@ -96,6 +96,20 @@ impl Lane {
         self.queue.add(key, lane);
     }
 
+    /// The watch no longer shows the object: what is wanted of it is tried now,
+    /// and an apply under way once more, whose answer may be older than that.
+    pub fn lost(&self, key: &ObjectKey) {
+        let mut state = self.lock();
+        let version = state.versions + 1;
+        let Some(wanted) = state.wanted.get_mut(key) else { return };
+        if matches!(wanted.order.intent, Intent::Apply { .. }) {
+            wanted.version = version;
+            state.versions = version;
+        }
+        drop(state);
+        self.queue.add(key.clone(), queue::Lane::User);
+    }
+
     /// Wants nothing of the object any more.
     pub fn forget(&self, key: &ObjectKey) {
         self.lock().wanted.remove(key);
@@ -260,5 +274,55 @@ impl Lane {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use atoll_decide::ids::Gvk;
+    use atoll_decide::render::Manifest;
+    use kube::core::ApiResource;
+    use serde_json::json;
+
+    use super::super::intent::KindInfo;
+    use super::*;
+
+    fn key() -> ObjectKey {
+        ObjectKey { gvk: Gvk::from_api_version("v1", "ConfigMap"), namespace: Some("a".into()), name: "b".into() }
+    }
+
+    fn order(intent: Intent) -> Order {
+        let resource = ApiResource::erase::<k8s_openapi::api::core::v1::ConfigMap>(&());
+        Order { intent, kind: Arc::new(KindInfo { resource, namespaced: true, scale: None }) }
+    }
+
+    /// Carries out an order while the watch loses its object; returns whether it is still wanted then.
+    async fn lose(intent: Intent) -> bool {
+        let lane = Lane::default();
+        lane.submit(key(), order(intent), queue::Lane::User);
+        let turn = lane.next().await;
+        lane.lost(&key());
+        lane.settle(turn, &Ended::Done);
+        let wanted = lane.pending(&key()).is_some();
+        if wanted {
+            let turn = lane.next().await;
+            lane.settle(turn, &Ended::Done);
+        }
+        lane.lost(&key());
+        assert!(lane.pending(&key()).is_none(), "what is not wanted stays so");
+        wanted
+    }
+
+    #[tokio::test]
+    async fn a_copy_that_is_lost_while_it_is_applied_is_applied_again() {
+        let manifest = Arc::new(Manifest { object: json!({}), hash: 1, applied_overrides: Vec::new() });
+        assert!(lose(Intent::Apply { manifest, on_foreign: OnForeign::Abort }).await);
+    }
+
+    #[tokio::test]
+    async fn a_copy_that_is_lost_while_it_is_deleted_is_not_deleted_again() {
+        assert!(!lose(Intent::Delete { binding: "a/b".to_owned() }).await);
     }
 }
