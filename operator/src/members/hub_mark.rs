@@ -20,7 +20,6 @@ use super::write;
 use crate::app::App;
 use crate::clock;
 
-/// The `ConfigMap` on the member that holds it.
 /// A failed read or write is repeated after this.
 const TRY_AGAIN: Duration = Duration::from_secs(3);
 /// The decision allows a write only so often; asking more often is idle.
