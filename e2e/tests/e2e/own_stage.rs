@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use atoll_crds::Cluster;
-use atoll_crds::cluster::Grade;
+use atoll_crds::cluster::{DataState, Grade};
 use atoll_e2e::stage::{Objects, Stage};
 use kube::api::{Patch, PatchParams};
 use kube::{Api, ResourceExt};
@@ -73,12 +73,12 @@ fn are_trusted(seen: &Objects<Cluster>) -> Result<(), String> {
     for name in MEMBERS {
         let cluster = seen.get(name).ok_or_else(|| format!("{name} has no Cluster"))?;
         let status = cluster.status.clone().unwrap_or_default();
-        let grade = status.verdict.map(|verdict| verdict.grade);
-        // A data plane that has never answered cannot go dark: what is cut off before is not isolated.
-        let good = ["Ready", "FailoverArmed"]
-            .map(|type_| status.conditions.iter().any(|held| held.type_ == type_ && held.status == "True"));
-        if grade != Some(Grade::Healthy) || good != [true, true] || !cluster.spec.taints.is_empty() {
-            return Err(format!("{name}: {grade:?}, ready and armed {good:?}, taints {:?}", cluster.spec.taints));
+        // A data plane that has not answered this operator yet cannot go dark: what is cut off before is not isolated.
+        // The condition FailoverArmed does not say so, as it outlives an operator.
+        let judged = status.verdict.map(|verdict| (verdict.grade, verdict.data.state));
+        let ready = status.conditions.iter().any(|held| held.type_ == "Ready" && held.status == "True");
+        if judged != Some((Grade::Healthy, DataState::Serving)) || !ready || !cluster.spec.taints.is_empty() {
+            return Err(format!("{name}: {judged:?}, ready: {ready}, taints {:?}", cluster.spec.taints));
         }
     }
     Ok(())
