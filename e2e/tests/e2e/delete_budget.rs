@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use atoll_e2e::stage::Stage;
+use atoll_crds::ResourceBinding;
+use atoll_e2e::stage::{Objects, Stage};
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::Api;
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
@@ -23,6 +24,8 @@ const A_WHILE: Duration = Duration::from_secs(4);
 pub fn trials() -> Vec<Trial> {
     vec![
         trial("deleting_most_templates_at_once_pauses_until_a_person_approves", || async { on_stage(slip).await }),
+        trial("a_delete_that_waits_is_done_when_its_copy_goes_without_us", || async { on_stage(by_hand).await }),
+        trial("a_narrowed_placement_that_is_taken_back_ends_the_pause", || async { on_stage(taken_back).await }),
         unsettled("a_member_that_was_served_by_another_hub_loses_nothing_until_a_person_approves", || async {
             on_stage(other_hub).await
         }),
@@ -32,21 +35,8 @@ pub fn trials() -> Vec<Trial> {
 
 async fn slip(stage: &Stage) -> Result<()> {
     let space = "delete-budget";
-    stage.apply_yaml(&(namespace(space) + &on_m1_alone(space))).await?;
-    for number in 0..ALL {
-        let part = if number < SLIP { "slip" } else { "rest" };
-        stage.apply_yaml(&numbered(space, number, part)).await?;
-    }
-    let copies: Api<ConfigMap> = Api::namespaced(stage.member("m1").await?, space);
-    stage.watch("all copies are on m1", PATIENCE, copies.clone(), exactly(ALL)).await?;
-
-    let templates: Api<ConfigMap> = Api::namespaced(stage.hub(), space);
-    let slip = ListParams::default().labels("part=slip");
-    templates.delete_collection(&DeleteParams::default(), &slip).await?;
-    let paused = watch_condition(stage, ("m1", "DeletesPaused"), "says what to do", |held| {
-        held.status == "True" && held.message.contains("kubectl atoll approve-deletes m1 ")
-    });
-    ensure!(paused.await?.reason == "DeleteBudgetExceeded", "the reason is the budget");
+    let copies = place_all(stage, space, "m1").await?;
+    delete_slip(stage, space).await?;
     let left = stage.wait_for("the pause says how many wait", PATIENCE, async || waiting(stage, &copies).await).await?;
     ensure!(left > ALL - SLIP, "everything was deleted before anybody was asked: {left} of {ALL} are left");
     let still = |seen: Option<&ConfigMap>| seen.map(|_| ()).ok_or_else(|| "it is gone".to_owned());
@@ -58,6 +48,60 @@ async fn slip(stage: &Stage) -> Result<()> {
     let token = token(message, "m1").with_context(|| format!("a token in {message:?}"))?;
     stage.cli(&["approve-deletes", "m1", &token]).await?;
     stage.watch("what was approved is gone, and nothing else", PATIENCE, copies, exactly(ALL - SLIP)).await?;
+    resumed(stage).await
+}
+
+async fn by_hand(stage: &Stage) -> Result<()> {
+    let space = "delete-budget-by-hand";
+    let copies = place_all(stage, space, "m1").await?;
+    delete_slip(stage, space).await?;
+    stage.wait_for("the pause says how many wait", PATIENCE, async || waiting(stage, &copies).await).await?;
+    let slip = ListParams::default().labels("part=slip");
+    copies.delete_collection(&DeleteParams::default(), &slip).await?;
+    let bindings: Api<ResourceBinding> = Api::namespaced(stage.hub(), space);
+    stage.watch("bindings without copies are gone", PATIENCE, bindings, exactly(ALL - SLIP)).await?;
+    resumed(stage).await
+}
+
+async fn taken_back(stage: &Stage) -> Result<()> {
+    let space = "delete-budget-taken-back";
+    let copies = place_all(stage, space, "m1, m2").await?;
+    stage.apply_yaml(&placed(space, "m2")).await?;
+    paused(stage).await?;
+    stage.apply_yaml(&placed(space, "m1, m2")).await?;
+    resumed(stage).await?;
+    stage.watch("all copies are on m1 again", PATIENCE, copies, exactly(ALL)).await.map(drop)
+}
+
+/// Places all templates; returns where their copies are on m1.
+async fn place_all(stage: &Stage, space: &str, on: &str) -> Result<Api<ConfigMap>> {
+    stage.apply_yaml(&(namespace(space) + &placed(space, on))).await?;
+    for number in 0..ALL {
+        let part = if number < SLIP { "slip" } else { "rest" };
+        stage.apply_yaml(&numbered(space, number, part)).await?;
+    }
+    let copies: Api<ConfigMap> = Api::namespaced(stage.member("m1").await?, space);
+    stage.watch("all copies are on m1", PATIENCE, copies.clone(), exactly(ALL)).await?;
+    Ok(copies)
+}
+
+/// The slip of a hand, and the pause that answers it.
+async fn delete_slip(stage: &Stage, space: &str) -> Result<()> {
+    let templates: Api<ConfigMap> = Api::namespaced(stage.hub(), space);
+    let slip = ListParams::default().labels("part=slip");
+    templates.delete_collection(&DeleteParams::default(), &slip).await?;
+    paused(stage).await
+}
+
+async fn paused(stage: &Stage) -> Result<()> {
+    let held = watch_condition(stage, ("m1", "DeletesPaused"), "says what to do", |held| {
+        held.status == "True" && held.message.contains("kubectl atoll approve-deletes m1 ")
+    });
+    ensure!(held.await?.reason == "DeleteBudgetExceeded", "the reason is the budget");
+    Ok(())
+}
+
+async fn resumed(stage: &Stage) -> Result<()> {
     watch_condition(stage, ("m1", "DeletesPaused"), "is False again", |held| held.status == "False").await.map(drop)
 }
 
@@ -73,7 +117,7 @@ data: {{number: \"{number}\"}}
 }
 
 /// A policy for all `ConfigMap`s of a namespace that have a part.
-fn on_m1_alone(space: &str) -> String {
+fn placed(space: &str, on: &str) -> String {
     format!(
         "
 apiVersion: policy.karmada.io/v1alpha1
@@ -82,13 +126,13 @@ metadata: {{name: settings, namespace: {space}}}
 spec:
   resourceSelectors:
   - {{apiVersion: v1, kind: ConfigMap, labelSelector: {{matchExpressions: [{{key: part, operator: Exists}}]}}}}
-  placement: {{clusterAffinity: {{clusterNames: [m1]}}}}
+  placement: {{clusterAffinity: {{clusterNames: [{on}]}}}}
 ---"
     )
 }
 
 /// Judges whether so many of the test's objects are there.
-fn exactly(number: usize) -> impl FnMut(&atoll_e2e::stage::Objects<ConfigMap>) -> Result<(), String> {
+fn exactly<K>(number: usize) -> impl FnMut(&Objects<K>) -> Result<(), String> {
     move |seen| {
         let found = seen.keys().filter(|name| name.starts_with("settings-")).count();
         if found == number { Ok(()) } else { Err(format!("{found} of them")) }

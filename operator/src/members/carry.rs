@@ -79,15 +79,22 @@ async fn carry_out(app: &App, member: &Member, turn: &Turn) -> Ended {
                 Err(failure) => Ended::Failed(failure),
             }
         }
-        Intent::Delete { binding } => match member.admit_delete(app, &turn.key) {
-            Ok(()) => match address.delete(binding).await {
+        Intent::Delete { binding } => {
+            let admit = || member.admit_delete(app, &turn.key);
+            // What the watch shows is there: while deletes wait, it costs the
+            // member no look.
+            if member.copies.get(&turn.key).is_some()
+                && let Err(paused) = admit()
+            {
+                return Ended::Failed(paused);
+            }
+            match address.delete(binding, admit).await {
                 Ok(true) => gone(app, member, &turn.key),
                 Ok(false) => Ended::Again(LOOK_AGAIN),
                 Err(Failure::KindMissing) if lacks_kind(member, &turn.key).await => gone(app, member, &turn.key),
                 Err(failure) => Ended::Failed(failure),
-            },
-            Err(paused) => Ended::Failed(Failure::Paused(paused)),
-        },
+            }
+        }
         Intent::Release { binding } => match address.release(binding).await {
             Ok(()) => gone(app, member, &turn.key),
             Err(Failure::KindMissing) if lacks_kind(member, &turn.key).await => gone(app, member, &turn.key),

@@ -19,6 +19,7 @@ use tokio::sync::{Notify, watch};
 use super::connection::{Connection, Endpoint};
 use super::copies::Copies;
 use super::discovery::{self, Apis};
+use super::failure::Failure;
 use super::health::{self, Health};
 use super::intent::KindInfo;
 use super::inventory::{Inventory, Nodes, Pods};
@@ -182,9 +183,9 @@ impl Member {
 
     /// May this object be deleted there now? If not, why, and what a person
     /// can do.
-    pub fn admit_delete(&self, app: &App, key: &ObjectKey) -> Result<(), String> {
+    pub fn admit_delete(&self, app: &App, key: &ObjectKey) -> Result<(), Failure> {
         if let Some(why) = hub_mark::pause(self) {
-            return Err(why);
+            return Err(Failure::Paused(why));
         }
         let owned = self.copies.len();
         let mut inner = self.lock();
@@ -204,9 +205,15 @@ impl Member {
                     self.name, self.name
                 );
                 inner.paused = Some(why.clone());
-                Err(why)
+                Err(Failure::Paused(why))
             }
         }
+    }
+
+    /// Wants nothing of the object there any more, its delete included.
+    pub fn want_nothing(&self, key: &ObjectKey) {
+        self.lane.forget(key);
+        self.settle_delete(key);
     }
 
     /// A delete is done, or no longer wanted.

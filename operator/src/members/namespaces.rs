@@ -81,16 +81,24 @@ pub async fn ensure(app: &App, member: &Member, name: &str) -> Result<(), Failur
     }
 }
 
-/// Deletes our copy after the hub's namespace is confirmed gone.
+/// Deletes our copy after the hub's namespace is confirmed gone. What needs no
+/// delete any more waits for none either.
 async fn delete(app: &App, member: &Member, name: &str, uid: &str) -> Result<(), Failure> {
+    let key = key(name);
+    delete_ours(app, member, &key, uid).await?;
+    member.settle_delete(&key);
+    Ok(())
+}
+
+async fn delete_ours(app: &App, member: &Member, key: &ObjectKey, uid: &str) -> Result<(), Failure> {
+    let name = &*key.name;
     let on_hub: Api<Namespace> = Api::all(app.hub.clone());
     let still_there = on_hub.get_opt(name).await.map_err(|error| Failure::Busy(error.to_string()))?;
     if still_there.is_some_and(|namespace| namespace.metadata.uid.as_deref() == Some(uid)) {
         return Ok(());
     }
-    let key = key(name);
     let kind = kind();
-    let address = Address { client: &member.connection.work, kind: &kind, key: &key, guard: &app.write_guard };
+    let address = Address { client: &member.connection.work, kind: &kind, key, guard: &app.write_guard };
     let Some(live) = address.fetch().await? else { return Ok(()) };
     let annotation = |key: &str| live["metadata"]["annotations"][key].as_str().unwrap_or_default();
     if annotation(marks::TEMPLATE_UID) != uid || annotation(marks::HUB_UID) != &*app.hub_uid {
@@ -101,10 +109,7 @@ async fn delete(app: &App, member: &Member, name: &str, uid: &str) -> Result<(),
     if member.copies.all().iter().any(|(copy, _)| copy.namespace.as_ref().is_some_and(|held| held.as_str() == name)) {
         return Err(Failure::Busy(format!("namespace {name} still holds copies")));
     }
-    member.admit_delete(app, &key).map_err(Failure::Paused)?;
-    let deleted = address.delete("").await.map(|_| ());
-    member.settle_delete(&key);
-    deleted
+    address.delete("", || member.admit_delete(app, key)).await.map(|_| ())
 }
 
 /// The namespace as this member gets it: cluster-wide overrides apply.

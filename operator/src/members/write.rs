@@ -71,7 +71,8 @@ impl Address<'_> {
 
     /// Deletes our copy. `Ok(true)`: it is gone; `Ok(false)`: the member is
     /// still at it. A copy that is not `binding`'s counts as gone: it is not ours to delete.
-    pub async fn delete(&self, binding: &str) -> Result<bool, Failure> {
+    /// `admit` is asked when there is something to delete, and only then.
+    pub async fn delete(&self, binding: &str, admit: impl FnOnce() -> Result<(), Failure>) -> Result<bool, Failure> {
         let Some(live) = self.fetch().await? else { return Ok(true) };
         if first_write::owner(&live) != Owner::Binding(binding.to_owned()) {
             return Ok(true);
@@ -79,6 +80,7 @@ impl Address<'_> {
         if live.pointer("/metadata/deletionTimestamp").is_some() {
             return Ok(false);
         }
+        admit()?;
         let preconditions = Preconditions {
             uid: live["metadata"]["uid"].as_str().map(str::to_owned),
             resource_version: live["metadata"]["resourceVersion"].as_str().map(str::to_owned),

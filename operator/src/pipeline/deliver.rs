@@ -257,7 +257,7 @@ fn order(delivery: Delivery<'_>, member: &Arc<Member>, target: &Target, manifest
     let hash = format!("{:016x}", manifest.hash);
     let copy = member.copies.get(&template.key);
     if copy.as_ref().is_some_and(|copy| copy.is_in_sync(&hash)) {
-        member.lane.forget(&template.key);
+        member.want_nothing(&template.key);
         return;
     }
     if member.lane.wants(&template.key, &hash, on_foreign(template, &binding.spec)) {
@@ -341,7 +341,7 @@ fn purged(
 /// A copy that was ordered and never came is not wanted any more.
 fn drop_wish(member: &Member, key: &ObjectKey) {
     if member.lane.pending(key).is_some_and(|order| matches!(order.intent, Intent::Apply { .. })) {
-        member.lane.forget(key);
+        member.want_nothing(key);
     }
 }
 
