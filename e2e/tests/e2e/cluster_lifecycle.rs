@@ -13,7 +13,7 @@ use kube::{Api, ResourceExt};
 use libtest_mimic::Trial;
 use serde_json::json;
 
-use crate::harness::{trial, unsettled};
+use crate::harness::trial;
 use crate::own_stage::{MEMBERS, on_stage};
 use crate::scenery::{
     PATIENCE, Template, all_healthy, at_home, clusters, condition, gone, judged, moved, namespace, replace_cluster,
@@ -26,13 +26,11 @@ pub fn trials() -> Vec<Trial> {
         trial("nodes_and_resources_of_a_member_are_counted", || async { on_stage(facts).await }),
         trial("what_another_client_wrote_on_a_cluster_is_never_undone", || async { on_stage(foreign_updates).await }),
         trial("a_kind_that_was_not_granted_says_so_and_grant_mends_it", || async { on_stage(least_privilege).await }),
-        unsettled("a_member_leaves_only_after_its_copies_have_healthy_replacements", || async {
-            on_stage(unjoin).await
-        }),
-        unsettled("a_silent_member_leaves_with_its_objects_and_the_hub_says_so", || async {
+        trial("a_member_leaves_only_after_its_copies_have_healthy_replacements", || async { on_stage(unjoin).await }),
+        trial("a_silent_member_leaves_with_its_objects_and_the_hub_says_so", || async {
             on_stage(unjoin_silent).await
         }),
-        unsettled("a_member_may_keep_its_objects_when_it_leaves", || async { on_stage(unjoin_keeping).await }),
+        trial("a_member_may_keep_its_objects_when_it_leaves", || async { on_stage(unjoin_keeping).await }),
     ]
 }
 
@@ -171,7 +169,7 @@ spec: {limits: [{type: Container, default: {cpu: 100m}}]}
 async fn unjoin(stage: &Stage) -> Result<()> {
     let web = Template::deployment("unjoin", "web");
     stage.apply_yaml(&(namespace("unjoin") + &web.workload(""))).await?;
-    stage.apply_yaml(&(never_elsewhere(web) + &web.policy(&at_home("m3", "")))).await?;
+    stage.apply_yaml(&(web.sick_on("{exclude: [m3]}") + &web.policy(&at_home("m3", "")))).await?;
     settled(stage, web, &["m3"]).await?;
     let member = stage.member("m3").await?;
     let old = web.fetch_copy_uid(member.clone()).await?;
@@ -189,26 +187,6 @@ async fn unjoin(stage: &Stage) -> Result<()> {
     let accounts: Api<ServiceAccount> = Api::namespaced(member, "karmada-cluster");
     ensure!(accounts.get_opt("karmada-m3").await?.is_none(), "the operator's account stayed on a member that left");
     join_again(stage, "m3").await
-}
-
-/// An override that gives the workload an image that runs on m3 alone.
-fn never_elsewhere(web: Template<'_>) -> String {
-    let Template { api, kind, namespace, name } = web;
-    format!(
-        "
-apiVersion: policy.karmada.io/v1alpha1
-kind: OverridePolicy
-metadata: {{name: {name}, namespace: {namespace}}}
-spec:
-  resourceSelectors:
-  - {{apiVersion: {api}, kind: {kind}, name: {name}}}
-  overrideRules:
-  - targetCluster: {{exclude: [m3]}}
-    overriders:
-      plaintext:
-      - {{path: /spec/template/spec/containers/0/image, operator: replace, value: \"fake/app:1\"}}
----"
-    )
 }
 
 async fn unjoin_silent(stage: &Stage) -> Result<()> {

@@ -11,7 +11,7 @@ use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
 use libtest_mimic::Trial;
 use serde_json::json;
 
-use crate::harness::{trial, unsettled};
+use crate::harness::trial;
 use crate::own_stage::on_stage;
 use crate::scenery::{PATIENCE, Template, clusters, condition, gone, namespace, settled, stays, watch_condition};
 
@@ -26,10 +26,10 @@ pub fn trials() -> Vec<Trial> {
         trial("deleting_most_templates_at_once_pauses_until_a_person_approves", || async { on_stage(slip).await }),
         trial("a_delete_that_waits_is_done_when_its_copy_goes_without_us", || async { on_stage(by_hand).await }),
         trial("a_narrowed_placement_that_is_taken_back_ends_the_pause", || async { on_stage(taken_back).await }),
-        unsettled("a_member_that_was_served_by_another_hub_loses_nothing_until_a_person_approves", || async {
+        trial("a_member_that_was_served_by_another_hub_loses_nothing_until_a_person_approves", || async {
             on_stage(other_hub).await
         }),
-        unsettled("a_member_with_its_own_hubs_mark_back_is_served_on", || async { on_stage(own_hub_again).await }),
+        trial("a_member_with_its_own_hubs_mark_back_is_served_on", || async { on_stage(own_hub_again).await }),
     ]
 }
 

@@ -64,14 +64,6 @@ where
     })
 }
 
-/// A behaviour that is written down and has not been seen to hold yet: run with `--ignored`.
-pub fn unsettled<F>(name: &'static str, behaviour: fn() -> F) -> Trial
-where
-    F: Future<Output = Result<()>> + 'static,
-{
-    trial(name, behaviour).with_ignored_flag(true)
-}
-
 /// The fleet that tests share: members m1, m2, m3, with faults. Keep to namespaces of your own in it.
 pub async fn shared() -> Result<RwLockReadGuard<'static, Fleet>> {
     start_shared().await?;

@@ -117,7 +117,7 @@ async fn completed(stage: &Stage, snapshot: &str, web: Template<'_>) -> Result<(
 async fn last_good_copy(stage: &Stage) -> Result<()> {
     let web = Template::deployment("last-good-copy", "web");
     stage.apply_yaml(&namespace(web.namespace)).await?;
-    stage.apply_yaml(&never_healthy(web, &["m2", "m3"])).await?;
+    stage.apply_yaml(&web.sick_on("{clusterNames: [m2, m3]}")).await?;
     run_at_home(stage, web, "m1").await?;
     let observer = stage.observer("m1").await?;
     let old = web.fetch_copy_uid(observer.clone()).await?.context("the copy on m1")?;
@@ -307,27 +307,6 @@ async fn restarted(stage: &Stage) -> Result<()> {
 async fn run_at_home(stage: &Stage, web: Template<'_>, home: &str) -> Result<()> {
     stage.apply_yaml(&(namespace(web.namespace) + &web.workload("") + &web.policy(&at_home(home, "")))).await?;
     settled(stage, web, &[home]).await.map(drop)
-}
-
-/// An override that gives a workload an image that never runs on these clusters.
-fn never_healthy(web: Template<'_>, on: &[&str]) -> String {
-    let Template { api, kind, namespace, name } = web;
-    let on = on.join(", ");
-    format!(
-        "
-apiVersion: policy.karmada.io/v1alpha1
-kind: OverridePolicy
-metadata: {{name: {name}, namespace: {namespace}}}
-spec:
-  resourceSelectors:
-  - {{apiVersion: {api}, kind: {kind}, name: {name}}}
-  overrideRules:
-  - targetCluster: {{clusterNames: [{on}]}}
-    overriders:
-      plaintext:
-      - {{path: /spec/template/spec/containers/0/image, operator: replace, value: \"fake/app:1\"}}
----"
-    )
 }
 
 fn seen(binding: &ResourceBinding) -> String {

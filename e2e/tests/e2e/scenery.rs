@@ -90,6 +90,27 @@ spec:
         )
     }
 
+    /// An override that gives it, on some clusters, an image that never runs there. `clusters` is an affinity in flow
+    /// style.
+    pub fn sick_on(&self, clusters: &str) -> String {
+        let Self { api, kind, namespace, name } = self;
+        format!(
+            "
+apiVersion: policy.karmada.io/v1alpha1
+kind: OverridePolicy
+metadata: {{name: {name}, namespace: {namespace}}}
+spec:
+  resourceSelectors:
+  - {{apiVersion: {api}, kind: {kind}, name: {name}}}
+  overrideRules:
+  - targetCluster: {clusters}
+    overriders:
+      plaintext:
+      - {{path: /spec/template/spec/containers/0/image, operator: replace, value: \"fake/app:1\"}}
+---"
+        )
+    }
+
     /// Where copies of it are on a cluster.
     pub fn copies(&self, cluster: Client) -> Api<DynamicObject> {
         let (group, version) = self.api.split_once('/').unwrap_or(("", self.api));

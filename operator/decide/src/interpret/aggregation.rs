@@ -51,6 +51,17 @@ impl<'a> Aggregation<'a> {
         counters.iter().map(|counter| ((*counter).to_owned(), json!(self.sum(counter)))).collect()
     }
 
+    /// The sums of a controller's counters. `observedGeneration` is stated once
+    /// every target has seen the template; until then the old value stays
+    /// (karmada-api 2.15.2).
+    pub fn counters(&self, names: &[&str]) -> Fields {
+        let mut fields = self.sums(names);
+        if self.is_observed() {
+            fields.insert("observedGeneration".into(), json!(generation(self.template)));
+        }
+        fields
+    }
+
     /// Whether every target's controller has seen the template as it is now:
     /// its copy carries the template's generation, and its observed generation
     /// has caught up with its own. A target that says nothing has not.
@@ -62,14 +73,6 @@ impl<'a> Aggregation<'a> {
                 number("observedGeneration") >= number("generation") && number("resourceTemplateGeneration") >= wanted
             })
         })
-    }
-
-    /// States `observedGeneration` once every target has seen the template;
-    /// until then the old value stays (karmada-api 2.15.2).
-    pub fn put_observed_generation(&self, fields: &mut Fields) {
-        if self.is_observed() {
-            fields.insert("observedGeneration".into(), json!(generation(self.template)));
-        }
     }
 }
 

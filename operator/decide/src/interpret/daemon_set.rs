@@ -28,13 +28,9 @@ fn health(live: &Value) -> Health {
 }
 
 fn reflect(live: &Value) -> Option<Value> {
-    let mut names = vec!["observedGeneration"];
-    names.extend(COUNTERS);
-    reflection::fields_and_generations(live, &names)
+    reflection::counters(live, &COUNTERS)
 }
 
 fn aggregate(aggregation: &Aggregation<'_>) -> Fields {
-    let mut fields = aggregation.sums(&COUNTERS);
-    aggregation.put_observed_generation(&mut fields);
-    fields
+    aggregation.counters(&COUNTERS)
 }

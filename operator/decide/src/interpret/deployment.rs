@@ -30,16 +30,13 @@ pub(super) fn health(live: &Value) -> Health {
 }
 
 fn reflect(live: &Value) -> Option<Value> {
-    let mut names = vec!["observedGeneration"];
-    names.extend(COUNTERS);
-    reflection::fields_and_generations(live, &names)
+    reflection::counters(live, &COUNTERS)
 }
 
 /// Sums, and the two conditions without which a tool that waits for the
 /// Deployment (kstatus, as Flux and Argo use it) would wait for ever.
 fn aggregate(aggregation: &Aggregation<'_>) -> Fields {
-    let mut fields = aggregation.sums(&COUNTERS);
-    aggregation.put_observed_generation(&mut fields);
+    let mut fields = aggregation.counters(&COUNTERS);
     let wanted = vec![available(aggregation), progressing(aggregation)];
     let there = &aggregation.old()["conditions"];
     fields.insert("conditions".into(), conditions::merge(there, wanted, Some("lastUpdateTime"), aggregation.now));

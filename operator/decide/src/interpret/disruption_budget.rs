@@ -16,16 +16,13 @@ fn health(live: &Value) -> Health {
 }
 
 fn reflect(live: &Value) -> Option<Value> {
-    let mut names = vec!["observedGeneration", "disruptedPods"];
-    names.extend(COUNTERS);
-    reflection::fields_and_generations(live, &names)
+    reflection::counters(live, &[["disruptedPods"].as_slice(), &COUNTERS].concat())
 }
 
 /// Sums; pods of two clusters may share a name, so the cluster stands before
 /// it.
 fn aggregate(aggregation: &Aggregation<'_>) -> Fields {
-    let mut fields = aggregation.sums(&COUNTERS);
-    aggregation.put_observed_generation(&mut fields);
+    let mut fields = aggregation.counters(&COUNTERS);
     let mut disrupted = Fields::new();
     for item in aggregation.items {
         let pods = item.status.and_then(|status| status["disruptedPods"].as_object());

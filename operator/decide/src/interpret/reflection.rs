@@ -27,10 +27,10 @@ pub(super) fn fields(live: &Value, names: &[&str]) -> Option<Value> {
     Some(Value::Object(picked(live, names)?))
 }
 
-/// These fields, and the generations that tell whether they are about the
+/// These counters, and the generations that tell whether they are about the
 /// template as it is now (karmada-api 2.15.2).
-pub(super) fn fields_and_generations(live: &Value, names: &[&str]) -> Option<Value> {
-    let mut status = picked(live, names)?;
+pub(super) fn counters(live: &Value, names: &[&str]) -> Option<Value> {
+    let mut status = picked(live, &[&["observedGeneration"], names].concat())?;
     status.insert("generation".into(), json!(generation(live)));
     let annotation = live["metadata"]["annotations"][marks::TEMPLATE_GENERATION].as_str();
     if let Some(template) = annotation.and_then(|text| text.parse::<i64>().ok()) {
@@ -77,6 +77,6 @@ mod tests {
     #[test]
     fn an_object_without_status_says_nothing() {
         assert_eq!(whole(&json!({"metadata": {}})), None);
-        assert_eq!(fields_and_generations(&json!({"metadata": {"generation": 3}}), &["replicas"]), None);
+        assert_eq!(counters(&json!({"metadata": {"generation": 3}}), &["replicas"]), None);
     }
 }

@@ -19,13 +19,9 @@ const COUNTERS: [&str; 5] = ["replicas", "readyReplicas", "currentReplicas", "up
 /// `observedGeneration` included, without which the template's would never
 /// move (D2). The revisions are hashes of each member's own and stay there.
 fn reflect(live: &Value) -> Option<Value> {
-    let mut names = vec!["observedGeneration"];
-    names.extend(COUNTERS);
-    reflection::fields_and_generations(live, &names)
+    reflection::counters(live, &COUNTERS)
 }
 
 fn aggregate(aggregation: &Aggregation<'_>) -> Fields {
-    let mut fields = aggregation.sums(&COUNTERS);
-    aggregation.put_observed_generation(&mut fields);
-    fields
+    aggregation.counters(&COUNTERS)
 }
