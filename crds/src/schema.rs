@@ -12,7 +12,7 @@ pub(crate) mod upstream;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::CustomResourceExt;
 use schemars::{Schema, SchemaGenerator, json_schema};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{
     Cluster, ClusterOverridePolicy, ClusterPropagationPolicy, ClusterResourceBinding, IsolationSnapshot,
@@ -45,13 +45,15 @@ pub fn render_manifest(crd: &CustomResourceDefinition) -> Result<(String, String
     Ok((name, serde_saphyr::to_string(crd)?))
 }
 
-/// What the derive leaves to do: nulls go, rules and printer columns come.
+/// What the derive leaves to do: nulls go, the types of quantities come back,
+/// rules and printer columns come.
 fn mend(crd: CustomResourceDefinition) -> CustomResourceDefinition {
     let mut value = serde_json::to_value(crd).expect("a definition is JSON");
     let kind = value["spec"]["names"]["kind"].as_str().unwrap_or_default().to_owned();
     for version in value["spec"]["versions"].as_array_mut().into_iter().flatten() {
         let root = &mut version["schema"]["openAPIV3Schema"];
         refuse_nulls(root);
+        restore_quantities(root);
         rules::apply(&kind, root);
         columns::apply(&kind, version);
     }
@@ -72,6 +74,21 @@ fn refuse_nulls(schema: &mut Value) {
             }
         }
         Value::Array(items) => items.iter_mut().for_each(refuse_nulls),
+        _ => {}
+    }
+}
+
+/// kube takes the types out of the branches of `anyOf`. The API server looks at
+/// the mark alone; clients that read the schema look at the types.
+fn restore_quantities(schema: &mut Value) {
+    match schema {
+        Value::Object(fields) => {
+            if fields.get("x-kubernetes-int-or-string") == Some(&Value::Bool(true)) {
+                fields.insert("anyOf".to_owned(), json!([{ "type": "integer" }, { "type": "string" }]));
+            }
+            fields.values_mut().for_each(restore_quantities);
+        }
+        Value::Array(items) => items.iter_mut().for_each(restore_quantities),
         _ => {}
     }
 }

@@ -90,43 +90,6 @@ impl ConditionValue for ApiEnablements {
     }
 }
 
-/// `FailoverArmed`: a full isolation of the cluster would be seen and acted on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FailoverArmed {
-    /// Its data plane has answered; silence there would mean something.
-    Armed,
-    /// No data plane target has ever answered: its silence means nothing.
-    DataPlaneUnseen,
-    /// Failover is switched off.
-    Disabled,
-    /// Too many clusters look bad at once: the hub doubts itself.
-    Braked,
-    /// The operator has not probed for a full window since it started.
-    Observing,
-}
-
-impl ConditionValue for FailoverArmed {
-    const TYPE: &'static str = "FailoverArmed";
-
-    fn status(self) -> Status {
-        match self {
-            Self::Armed => Status::True,
-            Self::DataPlaneUnseen | Self::Disabled | Self::Braked => Status::False,
-            Self::Observing => Status::Unknown,
-        }
-    }
-
-    fn reason(self) -> &'static str {
-        match self {
-            Self::Armed => "Armed",
-            Self::DataPlaneUnseen => "DataPlaneUnseen",
-            Self::Disabled => "FailoverDisabled",
-            Self::Braked => "TooManyClustersBad",
-            Self::Observing => "Observing",
-        }
-    }
-}
-
 /// `DeletesPaused`: nothing is deleted on the member until a person approves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeletesPaused {
@@ -186,46 +149,6 @@ impl ConditionValue for Fenced {
             Self::Stated => "Stated",
             Self::LeaseExpired => "LeaseExpired",
             Self::NotFenced => "NotFenced",
-        }
-    }
-}
-
-/// `Isolated`: the cluster is judged cut off.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Isolated {
-    /// It is not.
-    NotIsolated,
-    /// Nothing is known yet.
-    NotJudged,
-    /// The API alone is silent.
-    ApiOnly,
-    /// The data plane alone is silent.
-    DataOnly,
-    /// Both are silent, as one observer sees it.
-    Unconfirmed,
-    /// Both are silent, and two independent observers agree.
-    Confirmed,
-}
-
-impl ConditionValue for Isolated {
-    const TYPE: &'static str = "Isolated";
-
-    fn status(self) -> Status {
-        match self {
-            Self::NotIsolated => Status::False,
-            Self::NotJudged => Status::Unknown,
-            Self::ApiOnly | Self::DataOnly | Self::Unconfirmed | Self::Confirmed => Status::True,
-        }
-    }
-
-    fn reason(self) -> &'static str {
-        match self {
-            Self::NotIsolated => "NotIsolated",
-            Self::NotJudged => "NotJudged",
-            Self::ApiOnly => "ApiIsolated",
-            Self::DataOnly => "DataPlaneIsolated",
-            Self::Unconfirmed => "FullyIsolatedUnconfirmed",
-            Self::Confirmed => "FullyIsolatedConfirmed",
         }
     }
 }

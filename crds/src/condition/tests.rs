@@ -45,9 +45,9 @@ fn conditions_of_others_stay_untouched() {
         last_transition_time: at(3),
     };
     let mut conditions = vec![foreign.clone()];
-    set_condition(&mut conditions, cluster::Isolated::Confirmed.condition("no answer", None, at(4)));
+    set_condition(&mut conditions, cluster::Fenced::LeaseExpired.condition("no answer", None, at(4)));
     assert_eq!(conditions[0], foreign);
-    assert_eq!(find_condition(&conditions, "Isolated").unwrap().reason, "FullyIsolatedConfirmed");
+    assert_eq!(find_condition(&conditions, "Fenced").unwrap().reason, "LeaseExpired");
 }
 
 #[test]
@@ -70,7 +70,6 @@ fn reasons_fit_the_pattern_of_a_condition() {
     let reasons = [
         cluster::Ready::CredentialsRejected.reason(),
         cluster::ApiEnablements::Partial.reason(),
-        cluster::FailoverArmed::DataPlaneUnseen.reason(),
         cluster::DeletesPaused::HubRolledBack.reason(),
         cluster::Fenced::LeaseExpired.reason(),
         binding::Scheduled::NoClusterFit.reason(),

@@ -30,12 +30,6 @@ pub const CLUSTER_BINDING_NAME: &str = "clusterresourcebinding.karmada.io/name";
 /// JSON list of what a template refers to, on bindings.
 pub const DEPENDENCIES: &str = "resourcebinding.karmada.io/dependencies";
 
-/// Namespace of the owning Work, on manifests.
-pub const WORK_NAMESPACE: &str = "work.karmada.io/namespace";
-
-/// Name of the owning Work, on manifests.
-pub const WORK_NAME: &str = "work.karmada.io/name";
-
 /// `overwrite` or `abort`, on templates and manifests.
 pub const CONFLICT_RESOLUTION: &str = "work.karmada.io/conflict-resolution";
 
@@ -44,12 +38,6 @@ pub const TEMPLATE_UID: &str = "resourcetemplate.karmada.io/uid";
 
 /// Generation of the template, on manifests.
 pub const TEMPLATE_GENERATION: &str = "resourcetemplate.karmada.io/generation";
-
-/// Label keys the federation owns, joined by commas, on manifests.
-pub const MANAGED_LABELS: &str = "resourcetemplate.karmada.io/managed-labels";
-
-/// Annotation keys the federation owns, joined by commas, on manifests.
-pub const MANAGED_ANNOTATIONS: &str = "resourcetemplate.karmada.io/managed-annotations";
 
 /// Hash of the manifest last applied, on members' objects: an equal hash means
 /// that nothing has to be written.

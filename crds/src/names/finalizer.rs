@@ -3,9 +3,6 @@
 /// On a Cluster.
 pub const CLUSTER: &str = "karmada.io/cluster-controller";
 
-/// On a Work.
-pub const EXECUTION: &str = "karmada.io/execution-controller";
-
 /// On a `ResourceBinding`.
 pub const BINDING: &str = "karmada.io/binding-controller";
 

@@ -14,14 +14,8 @@ pub const BINDING_ID: &str = "resourcebinding.karmada.io/permanent-id";
 /// Identity of a `ClusterResourceBinding`, on itself, its Works and manifests.
 pub const CLUSTER_BINDING_ID: &str = "clusterresourcebinding.karmada.io/permanent-id";
 
-/// Identity of a Work, on itself and its manifests.
-pub const WORK_ID: &str = "work.karmada.io/permanent-id";
-
 /// `true` on a Namespace that members do not get.
 pub const SKIP_AUTO_PROPAGATION: &str = "namespace.karmada.io/skip-auto-propagation";
-
-/// Controller that made a binding, where no policy did.
-pub const BINDING_MANAGED_BY: &str = "binding.karmada.io/managed-by";
 
 /// `true` on every object of a member that the federation made.
 pub const MANAGED: &str = "karmada.io/managed";
@@ -37,10 +31,6 @@ pub const CLAIMED_BY: &str = "resourcetemplate.karmada.io/claimed-by";
 
 /// `Always` on an object that cannot be deleted.
 pub const DELETION_PROTECTED: &str = "resourcetemplate.karmada.io/deletion-protected";
-
-/// Start of the labels that tie a dependency's binding to the bindings it
-/// follows; see [`depended_by_label`](super::depended_by_label).
-pub const DEPENDED_BY_PREFIX: &str = "resourcebinding.karmada.io/depended-by-";
 
 /// `true` on a Cluster whose data plane, or all of it, is cut off.
 pub const ISOLATED: &str = "atoll.dev/isolated";

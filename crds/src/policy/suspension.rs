@@ -23,32 +23,3 @@ pub struct SuspendClusters {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub cluster_names: Vec<String>,
 }
-
-impl Suspension {
-    /// Whether nothing may be sent to `cluster`.
-    pub fn holds(&self, cluster: &str) -> bool {
-        holds(self.dispatching, self.dispatching_on_clusters.as_ref(), cluster)
-    }
-}
-
-/// Whether delivery to `cluster` is paused: to all, or to it by name.
-pub(crate) fn holds(all: Option<bool>, some: Option<&SuspendClusters>, cluster: &str) -> bool {
-    all == Some(true) || some.is_some_and(|clusters| clusters.cluster_names.iter().any(|name| name == cluster))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn suspension_holds_every_cluster_or_the_listed_ones() {
-        let all = Suspension { dispatching: Some(true), ..Suspension::default() };
-        assert!(all.holds("a"));
-
-        let listed = SuspendClusters { cluster_names: vec!["a".into()] };
-        let some = Suspension { dispatching: Some(false), dispatching_on_clusters: Some(listed) };
-        assert!(some.holds("a"));
-        assert!(!some.holds("b"));
-        assert!(!Suspension::default().holds("a"));
-    }
-}

@@ -1,4 +1,4 @@
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::*;
 
@@ -57,6 +57,20 @@ fn every_schema_is_structural() {
             }
         });
     }
+}
+
+#[test]
+fn a_quantity_says_that_it_is_a_number_or_a_text() {
+    let mut quantities = 0;
+    for (kind, root) in schemas() {
+        walk("", &root, &mut |path, schema| {
+            if schema["x-kubernetes-int-or-string"] == true {
+                assert_eq!(schema["anyOf"], json!([{ "type": "integer" }, { "type": "string" }]), "{kind}{path}");
+                quantities += 1;
+            }
+        });
+    }
+    assert!(quantities > 0);
 }
 
 #[test]

@@ -16,7 +16,7 @@ pub use super::requirements::{Component, ComponentReplicaRequirements, NodeClaim
 use crate::policy::failover::FailoverBehavior;
 use crate::policy::placement::Placement;
 use crate::policy::propagation::ConflictResolution;
-use crate::policy::suspension::{self, SuspendClusters};
+use crate::policy::suspension::SuspendClusters;
 
 /// One template, what it asks for and where it goes (karmada-api 1.7).
 #[derive(CustomResource, Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -230,7 +230,8 @@ pub struct BindingSuspension {
 impl BindingSuspension {
     /// Whether nothing may be sent to `cluster`.
     pub fn holds(&self, cluster: &str) -> bool {
-        suspension::holds(self.dispatching, self.dispatching_on_clusters.as_ref(), cluster)
+        let listed = self.dispatching_on_clusters.iter().flat_map(|clusters| &clusters.cluster_names);
+        self.dispatching == Some(true) || listed.into_iter().any(|name| name == cluster)
     }
 }
 
@@ -253,4 +254,22 @@ pub struct WorkloadAffinityGroups {
     /// Apart from these.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub anti_affinity_group: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn suspension_holds_every_cluster_or_the_listed_ones() {
+        let all = BindingSuspension { dispatching: Some(true), ..BindingSuspension::default() };
+        assert!(all.holds("a"));
+
+        let dispatching_on_clusters = Some(SuspendClusters { cluster_names: vec!["a".into()] });
+        let some =
+            BindingSuspension { dispatching: Some(false), dispatching_on_clusters, ..BindingSuspension::default() };
+        assert!(some.holds("a"));
+        assert!(!some.holds("b"));
+        assert!(!BindingSuspension::default().holds("a"));
+    }
 }

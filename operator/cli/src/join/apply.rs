@@ -2,16 +2,18 @@
 //! names an account that is not there.
 
 use std::collections::BTreeMap;
+use std::pin::pin;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use atoll_crds::Cluster;
 use atoll_crds::names::CLUSTER_NAMESPACE;
+use futures::{Stream, StreamExt};
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::{Namespace, Secret};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 use kube::api::{Patch, PatchParams, PostParams};
-use kube::runtime::wait::{await_condition, conditions};
+use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Resource, ResourceExt};
 
 use super::Ends;
@@ -62,17 +64,36 @@ async fn await_old_namespace(member: &Side, console: Console) -> Result<()> {
     };
     console.say(format_args!("{}: waiting until the old namespace {CLUSTER_NAMESPACE} is gone", member.name));
     let uid = leaving.uid().unwrap_or_default();
-    let gone = await_condition(namespaces, CLUSTER_NAMESPACE, conditions::is_deleted(&uid));
-    match tokio::time::timeout(GONE_WITHIN, gone).await {
-        Ok(Ok(_)) => Ok(()),
-        Ok(Err(error)) => bail!("{}: watching namespace {CLUSTER_NAMESPACE} failed: {error}", member.name),
-        Err(_) => bail!(
+    let seen = watcher::watch_object(namespaces, CLUSTER_NAMESPACE).default_backoff();
+    tokio::time::timeout(GONE_WITHIN, until_gone(seen, &uid, &member.name, console)).await.unwrap_or_else(|_| {
+        bail!(
             "{}: namespace {CLUSTER_NAMESPACE} is being deleted and not gone within {} s: see what holds it \
              (`kubectl get namespace {CLUSTER_NAMESPACE} -o yaml`), then join again",
             member.name,
             GONE_WITHIN.as_secs()
-        ),
+        )
+    })
+}
+
+/// Follows the namespace with `uid` until it is not there any more.
+async fn until_gone(
+    seen: impl Stream<Item = watcher::Result<Option<Namespace>>>,
+    uid: &str,
+    member: &str,
+    console: Console,
+) -> Result<()> {
+    let mut seen = pin!(seen);
+    while let Some(namespace) = seen.next().await {
+        match namespace {
+            Ok(Some(namespace)) if namespace.uid().as_deref() == Some(uid) => {}
+            // Another one of the same name is not the one that leaves.
+            Ok(_) => return Ok(()),
+            // A namespace that does not change is silent for longer than the
+            // read timeout. The watch repeats itself; the deadline ends it.
+            Err(error) => console.detail(format_args!("{member}: watching: {error}")),
+        }
     }
+    Err(anyhow!("{member}: the watch of namespace {CLUSTER_NAMESPACE} ended"))
 }
 
 async fn check_token(member: &Side, plan: &Plan, token: &str, console: Console) -> Result<()> {
@@ -154,5 +175,34 @@ impl Credentials {
             ..ObjectMeta::default()
         };
         Secret { metadata, data: Some(data), type_: Some("Opaque".to_owned()), ..Secret::default() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::stream;
+
+    use super::*;
+
+    fn namespace(uid: &str) -> Namespace {
+        let metadata = ObjectMeta { uid: Some(uid.to_owned()), ..ObjectMeta::default() };
+        Namespace { metadata, ..Namespace::default() }
+    }
+
+    async fn follow(seen: Vec<watcher::Result<Option<Namespace>>>) -> Result<()> {
+        until_gone(stream::iter(seen), "old", "member m1", Console::new(false)).await
+    }
+
+    #[tokio::test]
+    async fn a_failed_watch_is_no_end_of_the_wait() {
+        let trouble = || Err(watcher::Error::NoResourceVersion);
+        follow(vec![trouble(), Ok(Some(namespace("old"))), trouble(), Ok(None)]).await.unwrap();
+        follow(vec![Ok(Some(namespace("old"))), trouble()]).await.unwrap_err();
+    }
+
+    #[tokio::test]
+    async fn a_new_namespace_of_the_same_name_ends_the_wait() {
+        follow(vec![Ok(Some(namespace("old"))), Ok(Some(namespace("new")))]).await.unwrap();
+        follow(vec![Ok(Some(namespace("old")))]).await.unwrap_err();
     }
 }
