@@ -22,6 +22,6 @@ mod table;
 mod templates;
 
 pub use process::Usage;
-pub use propagation::{Plan, measure, measure_on_stages};
+pub use propagation::{Measured, Plan, measure, measure_on_stages};
 pub use report::{Machine, Report, Run};
 pub use site::{Member, Site};

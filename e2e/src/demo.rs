@@ -86,9 +86,8 @@ pub async fn run(settings: &Settings, interrupt: impl Future<Output = ()>) -> Re
 }
 
 async fn perform(settings: &Settings, narrator: &Narrator, figures: &mut Figures) -> Result<()> {
-    let mut play = Play::start(settings, narrator).await?;
+    let mut play = Play::start(settings, narrator, figures).await?;
     let told = Box::pin(tell(&mut play)).await;
-    *figures = play.figures;
     match (&told, settings.keep) {
         (_, true) => keepsakes::leave(play)?,
         (Ok(()), false) => play.end().await?,
@@ -108,7 +107,7 @@ async fn tell(play: &mut Play<'_>) -> Result<()> {
     isolation::show(play).await?;
     recovery::show(play).await?;
     play.narrator.chapter("What was measured");
-    play.narrator.table(figures::table(&play.figures));
+    play.narrator.table(figures::table(play.figures));
     Ok(())
 }
 

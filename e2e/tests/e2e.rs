@@ -59,8 +59,13 @@ use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Trial};
 
+/// Tests that run side by side: what they wait for is the work of control planes, one for each cluster of each fleet.
+const AT_ONCE: usize = 4;
+
 fn main() -> ExitCode {
-    let arguments = Arguments::from_args();
+    let mut arguments = Arguments::from_args();
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    arguments.test_threads = arguments.test_threads.or(Some(cores.min(AT_ONCE)));
     harness::prepare();
     let mut trials = stage_trials();
     trials.extend(fleet_lifecycle::trials());

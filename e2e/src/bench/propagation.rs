@@ -1,12 +1,12 @@
 //! The propagation bench: the raw client and the operator, turn by turn, on the same clusters.
 //!
 //! In: a site, or how many members a stage of our own shall have. Out: a [`Report`] with the medians of all
-//! runs. The raw client goes first in every run, before any policy selects a `ConfigMap`: then the operator has no reason to
-//! look at what the raw client does.
+//! runs, and of those before it when one fails. The raw client goes first in every run, before any policy selects a
+//! `ConfigMap`: then the operator has no reason to look at what the raw client does.
 
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Error, Result, anyhow};
 use futures::future::try_join_all;
 use jiff::Timestamp;
 use tokio::signal::ctrl_c;
@@ -47,11 +47,18 @@ impl Plan {
     }
 }
 
+/// What came of a plan.
+#[derive(Debug)]
+pub struct Measured {
+    /// The figures of the runs that ended.
+    pub report: Report,
+    /// Why there are no more.
+    pub failure: Option<Error>,
+}
+
 /// Measures a hub that is already there, and removes everything again.
-pub async fn measure(site: &Site, plan: &Plan) -> Result<Report> {
-    let mut machine = Machine::observe();
-    let mut runs = Vec::with_capacity(plan.runs);
-    for index in 0..plan.runs {
+pub async fn measure(site: &Site, plan: &Plan) -> Measured {
+    repeat(plan, site.members.len(), async |index, runs| {
         let spaces = Spaces::new(index);
         let run = tokio::select! {
             run = measure_once(site, plan, &spaces, index) => run,
@@ -62,26 +69,38 @@ pub async fn measure(site: &Site, plan: &Plan) -> Result<Report> {
         runs.push(run?);
         removed?;
         step.finish("everything is removed");
-    }
-    machine.observe_end();
-    Ok(Report::new(plan.objects, site.members.len(), machine, runs))
+        Ok(())
+    })
+    .await
 }
 
 /// Measures on clusters of our own, new ones for each run, with the operator of these sources.
-pub async fn measure_on_stages(members: &[String], plan: &Plan) -> Result<Report> {
-    let mut machine = Machine::observe();
-    let mut runs = Vec::with_capacity(plan.runs);
-    for index in 0..plan.runs {
+pub async fn measure_on_stages(members: &[String], plan: &Plan) -> Measured {
+    repeat(plan, members.len(), async |index, runs| {
         let builder = Stage::builder().members(members).faults(false).operator_args(AS_A_USER);
         let stage = builder.progress(plan.progress).start().await?;
         let site = site_of(&stage, members).await?;
         let run = measure_once(&site, plan, &Spaces::new(index), index).await;
         let log = || format!("the end of the operator's log:\n{}", stage.operator().log_tail());
         runs.push(run.with_context(log)?);
-        stage.shutdown().await?;
+        stage.shutdown().await
+    })
+    .await
+}
+
+/// Takes one turn after another, until one fails: what was measured by then counts.
+async fn repeat(plan: &Plan, members: usize, turn: impl AsyncFn(usize, &mut Vec<Run>) -> Result<()>) -> Measured {
+    let mut machine = Machine::observe();
+    let mut runs = Vec::with_capacity(plan.runs);
+    let mut failure = None;
+    for index in 0..plan.runs {
+        if let Err(error) = turn(index, &mut runs).await {
+            failure = Some(error.context(format!("run {} of {} failed", index + 1, plan.runs)));
+            break;
+        }
     }
     machine.observe_end();
-    Ok(Report::new(plan.objects, members.len(), machine, runs))
+    Measured { report: Report::new(plan.objects, members, machine, runs), failure }
 }
 
 async fn site_of(stage: &Stage, members: &[String]) -> Result<Site> {

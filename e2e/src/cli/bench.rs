@@ -1,11 +1,13 @@
 //! `fleet bench`: measures, writes JSON, shows a table.
 
-use std::path::PathBuf;
+use std::fs::{File, OpenOptions};
+use std::io::{Write, stdout};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use atoll_e2e::bench::{Plan, Report, Site, measure, measure_on_stages};
+use atoll_e2e::bench::{Measured, Plan, Report, Site, measure, measure_on_stages};
 use atoll_e2e::fleet::{Progress, numbered_names};
 use clap::{Args, Subcommand};
 
@@ -68,16 +70,20 @@ impl Bench {
 
 impl Propagation {
     async fn run(self) -> Result<ExitCode> {
-        let report = self.measure().await?;
-        if let Some(path) = &self.json {
-            let text = serde_json::to_string_pretty(&report).context("writing the figures")?;
-            std::fs::write(path, text + "\n").with_context(|| format!("writing {}", path.display()))?;
+        // Nobody wants to hear after half an hour that the file cannot be written.
+        let json = self.json.as_deref().map(open).transpose()?;
+        let Measured { report, failure } = self.measure().await?;
+        if let Some(error) = failure {
+            if !report.runs.is_empty() {
+                show(&report, json)?;
+            }
+            return Err(error);
         }
-        println!("{report}");
+        show(&report, json)?;
         Ok(ExitCode::SUCCESS)
     }
 
-    async fn measure(&self) -> Result<Report> {
+    async fn measure(&self) -> Result<Measured> {
         let plan = Plan {
             objects: self.objects.try_into().context("counting the objects")?,
             runs: self.runs.into(),
@@ -88,11 +94,26 @@ impl Propagation {
         match &self.kubeconfig {
             Some(hub) => {
                 let site = Site::open(hub, &self.member, self.operator_pid.clone()).await?;
-                measure(&site, &plan).await
+                Ok(measure(&site, &plan).await)
             }
-            None => measure_on_stages(&numbered_names(self.members.into()), &plan).await,
+            None => Ok(measure_on_stages(&numbered_names(self.members.into()), &plan).await),
         }
     }
+}
+
+/// A file for the figures. What is in it stays until there are others.
+fn open(path: &Path) -> Result<(&Path, File)> {
+    let opened = OpenOptions::new().create(true).write(true).truncate(false).open(path);
+    Ok((path, opened.with_context(|| format!("opening {} for the figures", path.display()))?))
+}
+
+/// The table goes first, and whoever stopped reading it keeps nothing from the file.
+fn show(report: &Report, json: Option<(&Path, File)>) -> Result<()> {
+    let _ = writeln!(stdout(), "{report}");
+    let Some((path, mut file)) = json else { return Ok(()) };
+    let text = serde_json::to_string_pretty(report).context("rendering the figures")?;
+    let written = file.set_len(0).and_then(|()| file.write_all((text + "\n").as_bytes()));
+    written.with_context(|| format!("writing {}", path.display()))
 }
 
 fn parse_member(text: &str) -> Result<(String, PathBuf), String> {

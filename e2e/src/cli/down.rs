@@ -22,7 +22,7 @@ impl Down {
         let layout = Layout::new(&self.place.dir)?;
         let root = layout.root().display();
         if !guard::is_guarded(&layout) {
-            ensure!(layout.lock().exists(), "no fleet runs in {root}");
+            ensure!(layout.is_marked(), "no fleet runs in {root}");
             layout.remove(true)?;
             println!("the fleet in {root} had ended already; its files are removed");
             return Ok(ExitCode::SUCCESS);

@@ -1,5 +1,7 @@
 //! `fleet up`: starts a fleet and tells how to use it.
 
+use std::fmt::Write as _;
+use std::io::{Write as _, stdout};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -18,7 +20,7 @@ pub struct Up {
     /// Names of the members
     #[arg(long, value_delimiter = ',', value_name = "NAME,NAME")]
     member_names: Vec<String>,
-    /// Leave the relay out that can spoil the network: faster, and no `fleet fault` but freeze and thaw
+    /// Leave the relay out that can spoil the network: faster, and no `fleet fault` but freeze, thaw, kill and restart
     #[arg(long)]
     no_faults: bool,
     /// Keep etcd's files and the logs when the fleet ends
@@ -41,30 +43,39 @@ impl Up {
             .start()
             .await?;
         let dir = fleet.dir().to_owned();
-        print(&dir, fleet.description())?;
+        let guide = guide(&dir, fleet.description())?;
         if !self.foreground {
+            // First: nothing that happens while it is told may end the fleet.
             fleet.detach()?;
-            println!("\nend it with: cargo fleet down --dir {}", dir.display());
+            tell(&format!("{guide}\nend it with: cargo fleet down --dir {}", dir.display()));
             return Ok(ExitCode::SUCCESS);
         }
-        println!("\nend it with Ctrl-C");
+        tell(&format!("{guide}\nend it with Ctrl-C"));
         wait_for_signal().await?;
         fleet.shutdown().await?;
         Ok(ExitCode::SUCCESS)
     }
 }
 
-fn print(dir: &Path, fleet: &FleetDescription) -> Result<()> {
+/// How to use the fleet.
+fn guide(dir: &Path, fleet: &FleetDescription) -> Result<String> {
+    let mut guide = String::new();
     for cluster in std::iter::once(&fleet.hub).chain(&fleet.members) {
-        println!("{:<12} {:<32} {}", cluster.name, cluster.server, cluster.kubeconfig.display());
+        writeln!(guide, "{:<12} {:<32} {}", cluster.name, cluster.server, cluster.kubeconfig.display())?;
     }
     let kubectl = Layout::new(dir)?.kubectl();
-    println!(
-        "\nlook around with: {} --kubeconfig {} get nodes",
-        kubectl.display(),
-        fleet.members[0].kubeconfig.display()
-    );
-    Ok(())
+    let member = fleet.members[0].kubeconfig.display();
+    writeln!(guide, "\nlook around with: {} --kubeconfig {member} get nodes", kubectl.display())?;
+    if fleet.confined {
+        let dir = dir.display();
+        writeln!(guide, "other programs reach these addresses only by: cargo fleet exec --dir {dir} -- COMMAND")?;
+    }
+    Ok(guide)
+}
+
+/// Says it to whoever still listens.
+fn tell(text: &str) {
+    let _ = writeln!(stdout(), "{text}");
 }
 
 async fn wait_for_signal() -> Result<()> {

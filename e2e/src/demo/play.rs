@@ -28,8 +28,8 @@ pub const PATIENCE: Duration = Duration::from_mins(2);
 pub struct Play<'a> {
     /// Who tells.
     pub narrator: &'a Narrator,
-    /// What was measured so far.
-    pub figures: Figures,
+    /// What was measured so far; whoever gave it has it also when the demo is interrupted.
+    pub figures: &'a mut Figures,
     /// Names of the members.
     pub members: Vec<String>,
     /// What is watched; set once the kinds of the hub are there.
@@ -42,7 +42,7 @@ pub struct Play<'a> {
 
 impl<'a> Play<'a> {
     /// Starts clusters and operator.
-    pub async fn start(settings: &Settings, narrator: &'a Narrator) -> Result<Self> {
+    pub async fn start(settings: &Settings, narrator: &'a Narrator, figures: &'a mut Figures) -> Result<Self> {
         let members = numbered_names(settings.members);
         narrator.chapter(&format!("A hub and {} clusters on this machine", members.len()));
         let (folder, dir) = folder(settings)?;
@@ -55,7 +55,7 @@ impl<'a> Play<'a> {
             .start()
             .await?;
         let watched = Watched::start(&stage, &members).await?;
-        Ok(Self { narrator, figures: Figures::default(), members, watched, stage, folder })
+        Ok(Self { narrator, figures, members, watched, stage, folder })
     }
 
     /// Ends everything.

@@ -78,6 +78,10 @@ impl FleetBuilder {
     /// Starts everything and returns when hub and members are of use.
     pub async fn start(self) -> Result<Fleet> {
         validate_names(&self.members)?;
+        if let Some(dir) = &self.dir {
+            // Before minutes are spent on builds.
+            Layout::new(dir)?.check_is_free()?;
+        }
         let progress = self.progress;
         let control_plane = spawn_blocking(move || control_plane::ensure_built(progress))
             .await
@@ -111,7 +115,7 @@ impl FleetBuilder {
 }
 
 fn spawn_guard(program: &Path, spec: &FleetSpec, layout: &Layout) -> Result<(Supervisor, ChildStdout)> {
-    layout.create()?;
+    layout.claim()?;
     let log = OpenOptions::new()
         .create(true)
         .append(true)

@@ -110,7 +110,9 @@ impl Module {
         let (major, minor) = (numbers.next().unwrap_or_default(), numbers.next().unwrap_or_default());
         let stamp = |field: &str, value: &str| format!("-X k8s.io/component-base/version.{field}={value}");
         let stamps = [stamp("gitVersion", version), stamp("gitMajor", major), stamp("gitMinor", minor)].join(" ");
-        Ok(vec!["-trimpath".to_owned(), "-ldflags".to_owned(), format!("-s -w {stamps}")])
+        // Git may distrust the checkout (another user's, a mount), and the commit is no part of the cache's key.
+        let fixed = ["-trimpath", "-buildvcs=false", "-ldflags"].map(str::to_owned);
+        Ok(fixed.into_iter().chain([format!("-s -w {stamps}")]).collect())
     }
 
     fn build(&self, binary: &Path, step: &super::progress::Step) -> Result<()> {

@@ -44,7 +44,7 @@ pub fn watch(spec: &FleetSpec) -> Result<()> {
 
 fn guard(spec: &FleetSpec) -> Result<()> {
     let layout = Layout::new(&spec.dir)?;
-    layout.create()?;
+    layout.claim()?;
     let lock = take_lock(&layout)?;
     layout.clear()?;
     layout.create()?;

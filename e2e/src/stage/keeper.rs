@@ -47,13 +47,19 @@ pub async fn run(config: Config) -> Result<ExitCode> {
         .spawn()
         .with_context(|| format!("starting {}", program.display()))?;
     println!("{}", child.id().context("the command has a process id until it was waited for")?);
+    let mut watches = true;
     loop {
         tokio::select! {
             status = child.wait() => return Ok(code(status.context("waiting for the command")?)),
             _ = terminate.recv() => ask_to_stop(&child)?,
             _ = quit.recv() => child.start_kill().context("killing the command")?,
-            // A thread that could not wait is no proof that the fleet has ended.
-            Ok(()) = &mut fleet_ended => child.start_kill().context("killing the command")?,
+            ended = &mut fleet_ended, if watches => {
+                watches = false;
+                // A thread that could not wait is no proof that the fleet has ended.
+                if ended.is_ok() {
+                    child.start_kill().context("killing the command")?;
+                }
+            }
         }
     }
 }

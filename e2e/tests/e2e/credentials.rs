@@ -1,6 +1,7 @@
 //! What is wrong with the way into a member is said exactly, and mended without a restart.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use atoll_e2e::stage::Stage;
@@ -14,7 +15,10 @@ use tokio::net::TcpListener;
 
 use crate::harness::trial;
 use crate::own_stage::on_stage;
-use crate::scenery::{clusters, replace_cluster, told, trusted, watch_condition};
+use crate::scenery::{clusters, condition, replace_cluster, stays, told, trusted, watch_condition};
+
+/// Twice what it takes to find an API lost.
+const SEVERAL_PROBES: Duration = Duration::from_secs(6);
 
 pub fn trials() -> Vec<Trial> {
     vec![
@@ -45,7 +49,11 @@ async fn garbage_authority(stage: &Stage) -> Result<()> {
     let good = data_of(stage, "m3").await?;
     put_data(stage, "m3", &with(&good, "caBundle", b"garbage")).await?;
     told(stage, "m3", "CredentialsInvalid", "no PEM certificate").await?;
-    watch_condition(stage, ("m3", "Ready"), "stays True", |held| held.status == "True").await?;
+    stays("m3 stays Ready", SEVERAL_PROBES, (clusters(stage), "m3"), |seen| {
+        let ready = seen.and_then(|cluster| condition(cluster, "Ready"));
+        if ready.is_some_and(|held| held.status == "True") { Ok(()) } else { Err(format!("{ready:?}")) }
+    })
+    .await?;
     stage.operator().restart().await?;
     watch_condition(stage, ("m3", "Ready"), "says that the caBundle is none", |held| {
         held.status == "False" && held.reason == "CredentialsInvalid" && held.message.contains("no PEM certificate")

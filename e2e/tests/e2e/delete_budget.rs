@@ -6,14 +6,16 @@ use anyhow::{Context, Result, ensure};
 use atoll_crds::ResourceBinding;
 use atoll_e2e::stage::{Objects, Stage};
 use k8s_openapi::api::core::v1::ConfigMap;
-use kube::Api;
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
+use kube::{Api, ResourceExt};
 use libtest_mimic::Trial;
 use serde_json::json;
 
 use crate::harness::trial;
 use crate::own_stage::on_stage;
-use crate::scenery::{PATIENCE, Template, clusters, condition, gone, namespace, settled, stays, watch_condition};
+use crate::scenery::{
+    PATIENCE, Template, clusters, condition, gone, namespace, settled, stays, watch_cluster, watch_condition,
+};
 
 /// Templates, and how many of them a slip takes.
 const ALL: usize = 40;
@@ -48,7 +50,14 @@ async fn slip(stage: &Stage) -> Result<()> {
     let token = token(message, "m1").with_context(|| format!("a token in {message:?}"))?;
     stage.cli(&["approve-deletes", "m1", &token]).await?;
     stage.watch("what was approved is gone, and nothing else", PATIENCE, copies, exactly(ALL - SLIP)).await?;
-    resumed(stage).await
+    resumed(stage).await?;
+    watch_cluster(stage, "m1", "the approval is used up", |cluster| {
+        match cluster.annotations().get("atoll.dev/approve-deletes") {
+            None => Ok(()),
+            Some(token) => Err(format!("it still says {token}")),
+        }
+    })
+    .await
 }
 
 async fn by_hand(stage: &Stage) -> Result<()> {

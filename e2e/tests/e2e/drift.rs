@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use crate::harness::trial;
 use crate::kinds::{CONFIG_MAP, DEPLOYMENT, POLICY};
-use crate::scene::{Place, Scene, annotation, is_everywhere, label, on, policy};
+use crate::scene::{Place, Scene, annotation, eventually, is_everywhere, label, on, policy};
 use crate::workloads::deployment;
 
 pub fn trials() -> Vec<Trial> {
@@ -25,7 +25,10 @@ pub fn trials() -> Vec<Trial> {
 }
 
 async fn settings(name: &str) -> Result<Scene> {
-    let scene = Scene::open(name).await?;
+    place_settings(Scene::open(name).await?).await
+}
+
+async fn place_settings(scene: Scene) -> Result<Scene> {
     scene.hub(POLICY).apply("settings", policy(CONFIG_MAP, "settings", on(&["m1", "m2"]))).await?;
     scene.hub(CONFIG_MAP).apply("settings", json!({"data": {"a": "ours"}})).await?;
     scene.binding(CONFIG_MAP, "settings", "it is everywhere", is_everywhere).await?;
@@ -45,14 +48,19 @@ fn is_ours(copy: &Value) -> bool {
 }
 
 async fn edited() -> Result<()> {
-    let scene = settings("drift-edited").await?;
+    // The counter is the operator's, not this namespace's.
+    let scene = place_settings(Scene::open_alone("drift-edited").await?).await?;
     let counted = async || scene.stage().operator().metric("atoll_drift_repaired_total", "").await;
     let before = counted().await?;
     let copy = scene.member("m1", CONFIG_MAP);
     let other = scene.member("m2", CONFIG_MAP).get("settings").await?;
     copy.edit("settings", json!({"data": {"a": "theirs"}})).await?;
     repaired(&copy, "settings", "an edited field", is_ours).await?;
-    ensure!(counted().await? > before, "a repair is counted");
+    eventually(&scene, "the repair is counted", async || match counted().await {
+        Ok(now) if now > before => Ok(()),
+        other => Err(format!("{other:?}, before {before}")),
+    })
+    .await?;
     let untouched = scene.member("m2", CONFIG_MAP).get("settings").await?;
     ensure!(untouched["metadata"]["resourceVersion"] == other["metadata"]["resourceVersion"], "{untouched}");
     Ok(())
@@ -80,14 +88,15 @@ async fn unlabelled() -> Result<()> {
 async fn taken() -> Result<()> {
     let scene = settings("drift-taken").await?;
     let copy = scene.member("m1", CONFIG_MAP);
-    // The same value: all that changes is who holds the field.
+    // Another value: who applies the same one holds the field together with us, which is no theft.
     copy.apply_as("thief", "settings", json!({"data": {"a": "theirs"}})).await?;
-    let back = repaired(&copy, "settings", "a field taken by force", is_ours).await?;
-    let holders = back["metadata"]["managedFields"].as_array().into_iter().flatten();
-    let holds = |entry: &&Value| entry["fieldsV1"]["f:data"]["f:a"].is_object();
-    let holders: Vec<_> = holders.filter(holds).filter_map(|entry| entry["manager"].as_str()).collect();
-    ensure!(holders == ["atoll"], "nobody else holds it: {holders:?}");
-    Ok(())
+    let held_by_us = |copy: &Value| {
+        let entries = copy["metadata"]["managedFields"].as_array().into_iter().flatten();
+        let holders = entries.filter(|entry| entry["fieldsV1"]["f:data"]["f:a"].is_object());
+        holders.filter_map(|entry| entry["manager"].as_str()).eq(["atoll"])
+    };
+    let back = |copy: &Value| is_ours(copy) && held_by_us(copy);
+    repaired(&copy, "settings", "a field taken by force", back).await.map(drop)
 }
 
 async fn scaled() -> Result<()> {

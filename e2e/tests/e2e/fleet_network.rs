@@ -1,11 +1,13 @@
 //! What spoiling a fleet does to the API servers of its members, seen by a client as any operator has one.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use atoll_e2e::fleet::{ComponentKind, ComponentState, Fleet};
 use atoll_e2e::net::{Fault, Path};
 use kube::Client;
+use kube::config::Kubeconfig;
 use libtest_mimic::Trial;
 use tokio::time::{Instant, timeout};
 
@@ -27,13 +29,15 @@ pub fn trials() -> Vec<Trial> {
 
 async fn own_authority() -> Result<()> {
     let fleet = shared().await?;
-    let mut authorities = Vec::new();
+    let mut authorities = BTreeSet::new();
     for name in ["m1", "m2", "m3"] {
         ask(&fleet.member_client(name).await?).await?;
-        authorities.push(std::fs::read_to_string(fleet.member_kubeconfig(name)?)?);
+        let kubeconfig = Kubeconfig::read_from(fleet.member_kubeconfig(name)?)?;
+        let cluster = kubeconfig.clusters.into_iter().next().and_then(|named| named.cluster);
+        let authority = cluster.and_then(|cluster| cluster.certificate_authority_data);
+        authorities.insert(authority.with_context(|| format!("the kubeconfig of {name} holds no authority"))?);
     }
-    authorities.dedup();
-    ensure!(authorities.len() == 3);
+    ensure!(authorities.len() == 3, "{} authorities for 3 members", authorities.len());
     Ok(())
 }
 

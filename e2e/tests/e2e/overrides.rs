@@ -134,11 +134,13 @@ async fn misfit() -> Result<()> {
     says(&scene, "m2", "template", "template").await?;
     let told = |binding: &Value| {
         let message = item(binding, "m1")["appliedMessage"].as_str().unwrap_or_default();
-        item(binding, "m1")["applied"] != true && message.contains("/data/none") && message.contains("own")
+        let failed =
+            item(binding, "m1")["applied"] != true && message.contains("/data/none") && message.contains("own");
+        let alone = item(binding, "m2")["applied"] == true;
+        failed && alone && condition(binding, "FullyApplied")["status"] == "False"
     };
-    let binding = scene.binding(CONFIG_MAP, "settings", "it tells which override fails and where", told).await?;
-    ensure!(item(&binding, "m2")["applied"] == true, "{binding}");
-    ensure!(condition(&binding, "FullyApplied")["status"] == "False", "{binding}");
+    let what = "it tells which override fails and where, and is on m2";
+    scene.binding(CONFIG_MAP, "settings", what, told).await?;
     ensure!(!scene.member("m1", CONFIG_MAP).has("settings").await?);
     let mended = overriding(CONFIG_MAP, "settings", &["m1"], replace("/data/a", "mended"));
     scene.hub(OVERRIDE).apply("own", mended).await?;

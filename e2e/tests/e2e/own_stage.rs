@@ -1,11 +1,11 @@
 //! The stage of tests that spoil it: members m1, m2, m3 with faults, and one test on it at a time.
 //!
-//! In: a play. Out: what came of it. A play mends what it spoiled; one that failed takes the stage with it, so that
-//! the next begins on a new one.
+//! In: a play. Out: what came of it. A play mends what it spoiled; one that failed or did not end takes the stage with
+//! it, so that the next begins on a new one.
 
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use atoll_crds::Cluster;
 use atoll_crds::cluster::{DataState, Grade};
 use atoll_e2e::stage::{Objects, Stage};
@@ -13,6 +13,9 @@ use kube::api::{Patch, PatchParams};
 use kube::{Api, ResourceExt};
 use serde_json::json;
 use tokio::sync::Mutex;
+use tokio::time::timeout;
+
+use crate::harness::{AT_MOST, off_the_clock};
 
 /// The members of the stage.
 pub const MEMBERS: [&str; 3] = ["m1", "m2", "m3"];
@@ -23,21 +26,28 @@ static STAGE: Mutex<Option<Stage>> = Mutex::const_new(None);
 
 /// Runs `play` with nobody else on the stage.
 pub async fn on_stage(play: impl AsyncFnOnce(&Stage) -> Result<()>) -> Result<()> {
+    // A play has a clock of its own here: a stage whose play was dropped from outside would stay spoiled.
+    off_the_clock(Box::pin(perform(play))).await
+}
+
+async fn perform(play: impl AsyncFnOnce(&Stage) -> Result<()>) -> Result<()> {
     let mut place = STAGE.lock().await;
     if place.is_none() {
         *place = Some(Stage::builder().members(MEMBERS).start().await?);
     }
     let stage = place.as_ref().context("the stage has just been started")?;
     let outcome = match mend(stage).await {
-        Ok(()) => play(stage).await,
+        Ok(()) => match timeout(AT_MOST, play(stage)).await {
+            Ok(ended) => ended,
+            Err(_) => Err(anyhow!("it did not end within {AT_MOST:?}")),
+        },
         Err(error) => Err(error.context("the stage was not fit for another test")),
     };
-    if outcome.is_err()
-        && let Some(spoiled) = place.take()
-    {
-        spoiled.shutdown().await.context("ending the stage of a test that failed")?;
+    let (Err(error), Some(spoiled)) = (&outcome, place.take_if(|_| outcome.is_err())) else { return outcome };
+    match spoiled.shutdown().await {
+        Ok(()) => outcome,
+        Err(second) => Err(anyhow!("{error:#}; ending the stage failed as well: {second:#}")),
     }
-    outcome
 }
 
 /// Ends the stage.

@@ -190,10 +190,10 @@ async fn taken_over() -> Result<()> {
     let began = Instant::now();
     let taken = take_over(&scene, &before, began).await.context("the second replica");
     let took = began.elapsed().as_secs_f64();
-    // The stage is left as it was found.
-    second.stop().await?;
-    first.start().await?;
-    taken?;
+    // The stage is left as it was found, whatever failed.
+    let stopped = second.stop().await.context("ending the second replica");
+    let started = first.start().await.context("starting the first replica again");
+    taken.and(stopped).and(started)?;
     scene.settle().await?;
     println!("a killed leader was replaced, and a change carried out, after {took:.1} s");
     Ok(())

@@ -20,6 +20,7 @@ use tokio::process::Command;
 use tokio::sync::{Mutex, RwLock, RwLockMappedWriteGuard, RwLockReadGuard, RwLockWriteGuard};
 use tokio::time::{Instant, timeout};
 
+use crate::harness::off_the_clock;
 use crate::kinds::{BINDING, CLUSTER, CONFIG_MAP, Kind, NAMESPACE, POLICY, SECRET};
 
 /// The members of the stage.
@@ -70,16 +71,22 @@ pub async fn finish() -> Result<()> {
 impl Scene {
     /// A namespace called `name` on the stage that others play on as well.
     pub async fn open(name: &str) -> Result<Self> {
-        start_stage().await?;
-        let stage = RwLockReadGuard::try_map(STAGE.read().await, Option::as_ref).ok().context("the stage has ended")?;
+        let stage = off_the_clock(async {
+            start_stage().await?;
+            anyhow::Ok(STAGE.read().await)
+        });
+        let stage = RwLockReadGuard::try_map(stage.await?, Option::as_ref).ok().context("the stage has ended")?;
         Self::on(Hold::Shared(stage), name).await
     }
 
     /// The same with nobody else on the stage, for what concerns all of it. Mend what you change.
     pub async fn open_alone(name: &str) -> Result<Self> {
-        start_stage().await?;
-        let stage = RwLockWriteGuard::try_map(STAGE.write().await, Option::as_mut).ok();
-        Self::on(Hold::Alone(stage.context("the stage has ended")?), name).await
+        let stage = off_the_clock(async {
+            start_stage().await?;
+            anyhow::Ok(STAGE.write().await)
+        });
+        let stage = RwLockWriteGuard::try_map(stage.await?, Option::as_mut).ok().context("the stage has ended")?;
+        Self::on(Hold::Alone(stage), name).await
     }
 
     async fn on(stage: Hold, name: &str) -> Result<Self> {

@@ -15,6 +15,9 @@ use std::process::ExitCode;
 use atoll_e2e::net::{Network, NetworkPlan, enter_user_namespace};
 use libtest_mimic::{Arguments, Failed, Trial};
 
+/// Tests that run side by side. Each has up to two networks, and there are addresses for 16 on a machine.
+const AT_ONCE: usize = 6;
+
 /// What a test does, under the sentence that says what must be true.
 type Behaviour = (&'static str, fn());
 /// A behaviour of networks with a relay (`true`) and without one.
@@ -31,7 +34,14 @@ fn main() -> ExitCode {
     trials.extend(trials_of_both(missing.as_deref(), relay_missing.as_deref()));
     trials.extend(trials_of(faults::ALL, relay_missing.as_deref()));
     trials.extend(trials_of(privileges::ALL, None));
-    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
+    libtest_mimic::run(&arguments(), trials).exit_code()
+}
+
+fn arguments() -> Arguments {
+    let mut arguments = Arguments::from_args();
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    arguments.test_threads = arguments.test_threads.or(Some(cores.min(AT_ONCE)));
+    arguments
 }
 
 fn trials_of_both(pairs_missing: Option<&str>, relay_missing: Option<&str>) -> Vec<Trial> {
