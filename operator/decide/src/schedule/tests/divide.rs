@@ -32,7 +32,7 @@ fn an_object_without_replicas_goes_to_every_chosen_cluster() {
 }
 
 #[test]
-fn static_weights_ignore_capacity_and_the_previous_answer() {
+fn static_weights_ignore_capacity_and_the_previous_answer_of_clusters_that_may_grow() {
     let weights = || vec![weight(&["a"], 2), weight(&["b"], 1)];
     assert_eq!(weighted(weights(), 9).targets(), pairs(&[("a", 6), ("b", 3)]));
     assert_eq!(weighted(weights(), 9).after(&[("c", 9)]).targets(), pairs(&[("a", 6), ("b", 3)]));
@@ -150,6 +150,25 @@ fn an_isolated_cluster_never_grows() {
     assert_eq!(case.targets(), pairs(&[("a", 2), ("b", 3)]));
     case.replicas = Some(6);
     assert_eq!(case.failure().to_string(), "6 replicas are wanted, 2 fitting clusters have room for 5");
+}
+
+#[test]
+fn an_isolated_cluster_never_grows_by_its_static_weight_either() {
+    let weights = || vec![weight(&["a"], 3), weight(&["b"], 2), weight(&["c"], 1)];
+    let mut case = weighted(weights(), 12).after(&[("a", 3), ("b", 2), ("c", 1)]);
+    case.clusters[0].health = Grade::IsolatedApi;
+    assert_eq!(case.targets(), pairs(&[("a", 3), ("b", 6), ("c", 3)]), "a scale-up goes to the others");
+    case.clusters[1].health = Grade::IsolatedApi;
+    assert_eq!(case.targets(), pairs(&[("a", 3), ("b", 2), ("c", 7)]), "one cap after the other");
+    case.replicas = Some(3);
+    assert_eq!(case.targets(), pairs(&[("a", 1), ("b", 1), ("c", 1)]), "it shrinks like any other");
+}
+
+#[test]
+fn weights_alone_decide_where_only_isolated_clusters_have_one() {
+    let mut case = weighted(vec![weight(&["a"], 1)], 6).after(&[("a", 3)]);
+    case.clusters[0].health = Grade::IsolatedApi;
+    assert_eq!(case.targets(), pairs(&[("a", 6)]));
 }
 
 #[test]
