@@ -9,14 +9,14 @@ use serde_json::{Value, json};
 use super::aggregation::{Aggregation, Fields};
 use super::conditions::{self, Condition};
 use super::rules::{Rules, Workload};
-use super::{clamp, number, reflection};
+use super::{Health, clamp, number, reflection};
 
 pub(super) const RULES: Rules = Rules {
     workload: Some(Workload { count, replicas: Some("/spec/parallelism"), pod: "/spec/template/spec" }),
+    health,
     reflect,
     aggregate: Some(aggregate),
     runs_once: Some("the pods of a Job may have effects that must happen once"),
-    ..Rules::UNKNOWN
 };
 
 /// Pods that run at once: never more than there is to complete.
@@ -24,6 +24,16 @@ fn count(template: &Value) -> i32 {
     let number = |field: &str| template["spec"][field].as_i64().map(clamp);
     let parallelism = number("parallelism").unwrap_or(1);
     number("completions").map_or(parallelism, |completions| parallelism.min(completions))
+}
+
+/// It is done, it runs, or it waits because it was told to. Karmada has no rule
+/// for a Job; without one a replacement that has not started counts as good,
+/// and the copy that does the work is removed beside it (promise I1).
+fn health(live: &Value) -> Health {
+    let status = &live["status"];
+    let is = |kind: &str| conditions::holds(&status["conditions"], kind);
+    let at_work = ["ready", "succeeded"].iter().any(|counter| number(&status[*counter]) >= 1);
+    Health::from_bool(is("Complete") || !is("Failed") && (live["spec"]["suspend"] == true || at_work))
 }
 
 fn reflect(live: &Value) -> Option<Value> {

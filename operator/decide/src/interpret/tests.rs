@@ -283,6 +283,24 @@ fn job_status(succeeded: i64, active: i64, conditions: &[&str], start: &str, end
 }
 
 #[test]
+fn a_job_is_healthy_once_it_runs_and_not_as_soon_as_it_is_there() {
+    let conditions = |kind: &str| json!([{"type": kind, "status": "True"}]);
+    for (why, suspend, status, healthy) in [
+        ("no status yet", false, json!({}), false),
+        ("its pods are not ready", false, json!({"active": 2, "ready": 0}), false),
+        ("a pod is ready", false, json!({"active": 2, "ready": 1}), true),
+        ("a pod is done", false, json!({"active": 1, "succeeded": 1}), true),
+        ("complete", false, json!({"conditions": conditions("Complete")}), true),
+        ("told to wait", true, json!({"conditions": conditions("Suspended")}), true),
+        ("failed though some succeeded", false, json!({"succeeded": 3, "conditions": conditions("Failed")}), false),
+        ("failed and suspended", true, json!({"conditions": conditions("Failed")}), false),
+    ] {
+        let live = json!({"spec": {"suspend": suspend}, "status": status});
+        assert_eq!(health(&job(), &live), Health::from_bool(healthy), "{why}");
+    }
+}
+
+#[test]
 fn a_job_is_complete_when_it_is_in_every_cluster() {
     let done = |start, end| job_status(2, 0, &["SuccessCriteriaMet", "Complete"], start, Some(end));
     let one = done("2026-05-01T09:00:00Z", "2026-05-01T09:10:00Z");
