@@ -19,7 +19,7 @@ use atoll_decide::health::marks::{self, Change, Evidence};
 use atoll_decide::health::verdict::{ApiState, DataState};
 use atoll_decide::health::{Stored, Timing, Verdict};
 use atoll_decide::ids::ClusterName;
-use atoll_decide::time::Mono;
+use atoll_decide::time::{Mono, Wall};
 use kube::ResourceExt;
 
 use crate::app::App;
@@ -40,6 +40,9 @@ pub struct Watchkeeper {
     app: Arc<App>,
     timing: Timing,
     started: Mono,
+    /// One pair of clock readings: a jump of the wall clock must not part what
+    /// turned bad together.
+    clocks: (Mono, Wall),
     brake: Brake,
     braked: BTreeMap<ClusterName, Braked>,
 }
@@ -48,7 +51,9 @@ impl Watchkeeper {
     /// With nothing judged yet.
     pub fn new(app: Arc<App>) -> Self {
         let timing = app.settings.timing();
-        Self { app, timing, started: clock::mono(), brake: Brake::default(), braked: BTreeMap::new() }
+        let started = clock::mono();
+        let clocks = (started, clock::wall());
+        Self { app, timing, started, clocks, brake: Brake::default(), braked: BTreeMap::new() }
     }
 
     /// Judges until the task is cancelled.
@@ -119,7 +124,11 @@ impl Watchkeeper {
         let next = |(member, verdict): &(Arc<Member>, Verdict)| {
             let name = member.name.clone();
             let replicas = copies.get(&name).copied().unwrap_or_default();
-            (name.clone(), Braked::next(self.braked.get(&name), name, verdict.grade, verdict.since, replicas))
+            let (mono, wall) = self.clocks;
+            let judged = (verdict.grade, wall + verdict.since.since(mono));
+            let stored = member.health.stored();
+            let before = self.braked.get(&name);
+            (name.clone(), Braked::next(before, name, judged, (stored.grade, stored.since), replicas))
         };
         self.braked = verdicts.iter().map(next).collect();
         let members: Vec<Braked> = self.braked.values().cloned().collect();

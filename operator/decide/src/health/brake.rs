@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::cluster::Grade;
 use crate::ids::ClusterName;
-use crate::time::Mono;
+use crate::time::{Mono, Wall};
 
 /// Clusters that turn bad within this time turn bad at once.
 const TOGETHER: Duration = Duration::from_secs(30);
@@ -19,18 +19,41 @@ pub struct Member {
     /// Its grade.
     pub grade: Grade,
     /// When it turned bad, if it is bad: from the first bad verdict to the next
-    /// good one; a bad cluster that gets worse does not turn bad again.
-    pub bad_since: Option<Mono>,
+    /// good one; a bad cluster that gets worse does not turn bad again, nor does
+    /// one that is found bad again after a restart. By the wall clock, because
+    /// it may have turned bad before this process began.
+    pub bad_since: Option<Wall>,
     /// Replicas placed there.
     pub replicas: u64,
 }
 
 impl Member {
-    /// The entry that follows `before` (the same cluster's last one). `since`:
-    /// when it got that grade.
+    /// The entry that follows `before` (the same cluster's last one). `judged`
+    /// and `stored`: the grade in this process, the grade that is kept between
+    /// processes, and since when.
+    ///
+    /// What was stored counts only for the first entry. It stands for what this
+    /// process cannot have seen: clusters that died one by one, long ago, must
+    /// not look like one cut of our own network because a restart finds them all
+    /// dead at once; and a cut that our restart fell into must still look like one.
     #[must_use]
-    pub fn next(before: Option<&Self>, name: ClusterName, grade: Grade, since: Mono, replicas: u64) -> Self {
-        let bad_since = is_bad(grade).then(|| before.and_then(|before| before.bad_since).unwrap_or(since));
+    pub fn next(
+        before: Option<&Self>,
+        name: ClusterName,
+        judged: (Grade, Wall),
+        stored: (Grade, Wall),
+        replicas: u64,
+    ) -> Self {
+        let known = match before {
+            Some(before) => before.bad_since,
+            None => is_bad(stored.0).then_some(stored.1),
+        };
+        let (grade, since) = judged;
+        let bad_since = match grade {
+            Grade::Unknown => known,
+            grade if is_bad(grade) => known.or(Some(since)),
+            _ => None,
+        };
         Self { name, grade, bad_since, replicas }
     }
 }
@@ -58,14 +81,6 @@ pub enum Brake {
         /// Since when they no longer are too many; it ends a full window later.
         clearing: Option<Mono>,
     },
-    /// A person said that these clusters are really gone: they alone no longer
-    /// hold the brake.
-    Overruled {
-        /// When.
-        since: Mono,
-        /// Which.
-        clusters: BTreeSet<ClusterName>,
-    },
 }
 
 impl Default for Brake {
@@ -85,7 +100,7 @@ impl Brake {
     pub fn trusted_since(&self, started: Mono) -> Mono {
         match self {
             Self::Off { since } => since.map_or(started, |since| since.max(started)),
-            Self::On { since, .. } | Self::Overruled { since, .. } => (*since).max(started),
+            Self::On { since, .. } => (*since).max(started),
         }
     }
 
@@ -97,34 +112,11 @@ impl Brake {
         let names: Vec<&str> = clusters.iter().map(ClusterName::as_str).collect();
         Some(format!(
             "{} clusters turned bad within {} s ({}): the hub doubts its own network, evicts nothing and leaves \
-             routing as it is until they answer or a person overrules it with {}",
+             routing as it is until they answer or leave the fleet",
             clusters.len(),
             TOGETHER.as_secs(),
             names.join(", "),
-            self.token().unwrap_or_default(),
         ))
-    }
-
-    /// What a person repeats to overrule this brake. It names the clusters, so
-    /// it is worth nothing once others have joined them.
-    pub fn token(&self) -> Option<String> {
-        let Self::On { clusters, .. } = self else {
-            return None;
-        };
-        let names: Vec<&str> = clusters.iter().map(ClusterName::as_str).collect();
-        Some(format!("{:08x}", xxhash_rust::xxh3::xxh3_64(names.join(",").as_bytes()) >> 32))
-    }
-
-    /// A person repeats the token: the clusters it names are really gone.
-    /// Anything else changes nothing.
-    #[must_use]
-    pub fn overruled(self, token: &str, now: Mono) -> Self {
-        match self {
-            Self::On { ref clusters, .. } if self.token().as_deref() == Some(token) => {
-                Self::Overruled { since: now, clusters: clusters.clone() }
-            }
-            Self::On { .. } | Self::Off { .. } | Self::Overruled { .. } => self,
-        }
     }
 
     /// The total transition function.
@@ -145,13 +137,7 @@ impl Brake {
                 Some(_) => Self::On { since, clusters, clearing },
                 None => Self::On { since, clusters, clearing: Some(now) },
             },
-            (Self::Overruled { since, clusters }, Some(bad)) if bad.is_subset(&clusters) => {
-                Self::Overruled { since, clusters }
-            }
-            (Self::Off { .. } | Self::Overruled { .. }, Some(clusters)) => {
-                Self::On { since: now, clusters, clearing: None }
-            }
-            (Self::Overruled { since, .. }, None) => Self::Off { since: Some(since) },
+            (Self::Off { .. }, Some(clusters)) => Self::On { since: now, clusters, clearing: None },
         }
     }
 }
@@ -161,7 +147,7 @@ impl Brake {
 /// before. A cluster that never answered cannot turn bad and does not count.
 fn too_many_together(members: &[Member]) -> Option<BTreeSet<ClusterName>> {
     let seen: Vec<&Member> = members.iter().filter(|member| member.grade != Grade::Unknown).collect();
-    let mut starts: Vec<Mono> = seen.iter().filter_map(|member| member.bad_since).collect();
+    let mut starts: Vec<Wall> = seen.iter().filter_map(|member| member.bad_since).collect();
     starts.sort_unstable();
     starts.into_iter().find_map(|start| {
         let before = |member: &Member| member.bad_since.is_some_and(|since| since < start);
@@ -182,18 +168,22 @@ mod tests {
 
     const WINDOW: Duration = Duration::from_secs(3);
 
+    fn second(second: i64) -> Wall {
+        Wall(second * 1000)
+    }
+
     /// (grade, bad since in seconds, replicas) for clusters a, b, c, ...
-    fn fleet(members: &[(Grade, u64, u64)]) -> Vec<Member> {
+    fn fleet(members: &[(Grade, i64, u64)]) -> Vec<Member> {
         members
             .iter()
             .zip(["a", "b", "c", "d", "e", "f"])
             .map(|(&(grade, since, replicas), name)| {
-                Member::next(None, name.into(), grade, Mono::from_millis(since * 1000), replicas)
+                Member::next(None, name.into(), (grade, second(since)), (Grade::Unknown, Wall(0)), replicas)
             })
             .collect()
     }
 
-    fn judged(members: &[(Grade, u64, u64)]) -> bool {
+    fn judged(members: &[(Grade, i64, u64)]) -> bool {
         Brake::default().next(&fleet(members), WINDOW, Mono::from_millis(100_000)).is_on()
     }
 
@@ -222,38 +212,69 @@ mod tests {
     #[test]
     fn it_ends_a_full_window_after_the_doubt_and_silence_counts_anew() {
         use Grade::{Healthy as H, IsolatedFull as X};
-        let second = |s: u64| Mono::from_millis(s * 1000);
+        let at = |s: u64| Mono::from_millis(s * 1000);
         let bad = fleet(&[(X, 50, 1), (X, 50, 1), (H, 0, 1)]);
         let better = fleet(&[(X, 50, 1), (H, 60, 1), (H, 0, 1)]);
-        let brake = Brake::default().next(&bad, WINDOW, second(51)).next(&better, WINDOW, second(60));
+        let brake = Brake::default().next(&bad, WINDOW, at(51)).next(&better, WINDOW, at(60));
         assert!(brake.is_on(), "clearing is not yet cleared");
-        assert!(brake.clone().next(&bad, WINDOW, second(61)).next(&better, WINDOW, second(63)).is_on());
-        let brake = brake.next(&better, WINDOW, second(63));
+        assert!(brake.clone().next(&bad, WINDOW, at(61)).next(&better, WINDOW, at(63)).is_on());
+        let brake = brake.next(&better, WINDOW, at(63));
         assert!(!brake.is_on());
-        assert_eq!(brake.trusted_since(second(1)), second(63));
-    }
-
-    #[test]
-    fn a_person_overrules_it_for_the_clusters_named_and_no_others() {
-        use Grade::{Healthy as H, IsolatedFull as X};
-        let two = fleet(&[(X, 50, 1), (X, 50, 1), (H, 0, 1)]);
-        let three = fleet(&[(X, 50, 1), (X, 50, 1), (X, 55, 1)]);
-        let now = Mono::from_millis(60_000);
-        let on = Brake::default().next(&two, WINDOW, now);
-        let token = on.token().unwrap();
-        assert!(on.clone().overruled("wrong", now).is_on());
-        let overruled = on.overruled(&token, now);
-        assert!(!overruled.is_on());
-        assert!(!overruled.clone().next(&two, WINDOW, now).is_on());
-        assert!(overruled.next(&three, WINDOW, now).is_on());
+        assert_eq!(brake.trusted_since(at(1)), at(63));
     }
 
     #[test]
     fn a_bad_cluster_that_gets_worse_did_not_turn_bad_again() {
-        let first = Member::next(None, "a".into(), Grade::Suspect, Mono::from_millis(1000), 1);
-        let worse = Member::next(Some(&first), "a".into(), Grade::IsolatedFull, Mono::from_millis(2000), 1);
-        assert_eq!(worse.bad_since, Some(Mono::from_millis(1000)));
-        let back = Member::next(Some(&worse), "a".into(), Grade::Recovering, Mono::from_millis(3000), 1);
-        assert_eq!(back.bad_since, None);
+        let next = |before: Option<&Member>, grade, at| {
+            Member::next(before, "a".into(), (grade, second(at)), (Grade::Healthy, second(0)), 1)
+        };
+        let first = next(None, Grade::Suspect, 1);
+        let worse = next(Some(&first), Grade::IsolatedFull, 2);
+        assert_eq!(worse.bad_since, Some(second(1)));
+        assert_eq!(next(Some(&worse), Grade::Recovering, 3).bad_since, None);
+    }
+
+    /// Whether the brake comes on when a new process finds clusters bad that
+    /// were stored as bad since then, and then whatever `later` says.
+    fn restarted(stored: &[(&str, i64)], later: &[(&str, Grade)]) -> bool {
+        let stored_of = |name: &str| {
+            let bad = stored.iter().find(|(bad, _)| *bad == name);
+            bad.map_or((Grade::Healthy, second(0)), |(_, since)| (Grade::IsolatedFull, second(*since)))
+        };
+        let mut brake = Brake::default();
+        let mut members: Vec<Member> = Vec::new();
+        let looks: [&[(&str, Grade)]; 2] = [&[], later];
+        for (round, changed) in (0..).zip(looks) {
+            for (phase, found) in [(0, Grade::Unknown), (3, Grade::IsolatedFull)] {
+                let now = 10_000 + round * 10 + phase;
+                members = ["a", "b", "c", "d"]
+                    .iter()
+                    .map(|name| {
+                        let first = if stored.iter().any(|(bad, _)| bad == name) { found } else { Grade::Healthy };
+                        let grade = changed.iter().find(|(one, _)| one == name).map_or(first, |(_, grade)| *grade);
+                        let before = members.iter().find(|member| member.name.as_str() == *name);
+                        Member::next(before, (*name).into(), (grade, second(now)), stored_of(name), 1)
+                    })
+                    .collect();
+                brake = brake.next(&members, WINDOW, Mono::from_millis(1));
+            }
+        }
+        brake.is_on()
+    }
+
+    #[test]
+    fn clusters_that_died_long_ago_one_by_one_do_not_turn_bad_together_by_a_restart() {
+        let (bad, good) = (Grade::IsolatedFull, Grade::Healthy);
+        let dead = [("a", 10), ("b", 500), ("c", 900)];
+        assert!(!restarted(&dead, &[]), "found dead within seconds");
+        assert!(!restarted(&dead, &[("d", bad)]), "the last good one alone is one");
+        assert!(restarted(&[("a", 10), ("b", 500)], &[("c", bad), ("d", bad)]), "both that were left");
+        assert!(!restarted(&dead, &[("a", good)]), "one of them is back");
+    }
+
+    #[test]
+    fn a_restart_in_the_middle_of_a_cut_does_not_lift_the_brake() {
+        assert!(restarted(&[("a", 900), ("b", 905), ("c", 910)], &[]));
+        assert!(!restarted(&[("a", 900), ("b", 905)], &[]), "half of them never raised it");
     }
 }
