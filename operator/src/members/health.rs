@@ -10,7 +10,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use atoll_decide::health::detector::Nodes;
-use atoll_decide::health::observation::{Asked, probeable};
+use atoll_decide::health::marks::PROBE_TARGETS;
+use atoll_decide::health::observation::{Asked, NamedTargets, probeable};
 use atoll_decide::health::timing::PlaneTiming;
 use atoll_decide::health::verdict::{Change, Transition};
 use atoll_decide::health::{Detector, Level, Observation, Origin, Outcome, TargetId, Timing, Verdict};
@@ -98,10 +99,13 @@ pub async fn watch_data(app: Arc<App>, member: Arc<Member>) {
     let timing = member.health.data;
     let mut sampled_at: Option<Mono> = None;
     let mut targets: Vec<SocketAddr> = Vec::new();
+    let mut told: Option<String> = None;
     each_interval(timing.interval, || {
         if sampled_at.is_none_or(|at| clock::mono().since(at) >= RESAMPLE) {
             sampled_at = Some(clock::mono());
-            targets = sample(&app, &member);
+            let named = named_targets(&app, &member);
+            complain(&app, &member, &named, &mut told);
+            targets = sample(&app, &member, named.targets);
         }
         let (app, member, targets) = (Arc::clone(&app), Arc::clone(&member), targets.clone());
         async move {
@@ -177,10 +181,32 @@ pub fn observe_use(app: &App, member: &Member) {
     observe(app, member, Asked::Api(Level::Use), TargetId::new(&member.endpoint.url), clock::mono(), &Answer::Good);
 }
 
-fn sample(app: &App, member: &Member) -> Vec<SocketAddr> {
+/// What the user named on the Cluster.
+fn named_targets(app: &App, member: &Member) -> NamedTargets {
+    let cluster = app.clusters.get(&member.name);
+    let annotations = cluster.as_ref().and_then(|cluster| cluster.metadata.annotations.as_ref());
+    annotations.and_then(|held| held.get(PROBE_TARGETS)).map(|text| NamedTargets::read(text)).unwrap_or_default()
+}
+
+/// Names what cannot be asked, once for each text of the annotation.
+fn complain(app: &App, member: &Member, named: &NamedTargets, told: &mut Option<String>) {
+    let complaint = named.complaint();
+    if complaint == *told || !app.leads() {
+        return;
+    }
+    if let Some(complaint) = &complaint {
+        let message = format!("annotation {PROBE_TARGETS}: {complaint}");
+        tracing::warn!(cluster = %member.name, message, "targets named by the user are left out");
+        app.tell_cluster(&member.name, "ProbeTargetInvalid", &message, true);
+    }
+    *told = complaint;
+}
+
+/// Sets what is asked: the targets the user named, and a sample of the nodes.
+fn sample(app: &App, member: &Member, named: Vec<SocketAddr>) -> Vec<SocketAddr> {
     let now = clock::mono();
     let summary = member.inventory.summary();
-    let targets: Vec<SocketAddr> = if summary.is_some() {
+    let nodes: Vec<SocketAddr> = if summary.is_some() {
         let nodes = member.inventory.node_targets().into_iter();
         let usable = nodes.filter(|(address, _)| probeable(*address).is_ok()).map(SocketAddr::from);
         usable.take(SAMPLED_NODES).collect()
@@ -189,9 +215,10 @@ fn sample(app: &App, member: &Member) -> Vec<SocketAddr> {
         // answered before stands for them.
         member.health.remembered.clone()
     };
+    let targets = with_origins(named, nodes);
     let mut detector = member.health.detector();
-    let named = targets.iter().map(|target| (TargetId::new(target.to_string()), Origin::Node));
-    let mut transitions = detector.set_targets(named, now);
+    let identified = targets.iter().map(|(target, origin)| (TargetId::new(target.to_string()), *origin));
+    let mut transitions = detector.set_targets(identified, now);
     if let Some(summary) = summary {
         let count = |count: i32| u32::try_from(count).unwrap_or(0);
         let nodes = Nodes { ready: count(summary.ready_nodes), total: count(summary.nodes) };
@@ -199,7 +226,14 @@ fn sample(app: &App, member: &Member) -> Vec<SocketAddr> {
     }
     drop(detector);
     tell(app, member, &transitions);
-    targets
+    targets.into_iter().map(|(target, _)| target).collect()
+}
+
+/// A node that the user named is asked once, as named.
+fn with_origins(named: Vec<SocketAddr>, nodes: Vec<SocketAddr>) -> Vec<(SocketAddr, Origin)> {
+    let nodes: Vec<SocketAddr> = nodes.into_iter().filter(|node| !named.contains(node)).collect();
+    let named = named.into_iter().map(|target| (target, Origin::Named));
+    named.chain(nodes.into_iter().map(|target| (target, Origin::Node))).collect()
 }
 
 fn tell(app: &App, member: &Member, transitions: &[Transition]) {
@@ -238,5 +272,17 @@ async fn connect_to(member: &Member, deadline: Duration) -> Answer {
         },
         Ok(Err(error)) => Answer::Silence(format!("{host}: {error}")),
         Err(_) => Answer::Silence(format!("{host} was not resolved within {deadline:?}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_that_the_user_named_is_asked_once_and_as_named() {
+        let address = |text: &str| -> SocketAddr { text.parse().unwrap() };
+        let (both, node) = (address("10.0.0.7:10250"), address("10.0.0.8:10250"));
+        assert_eq!(with_origins(vec![both], vec![both, node]), [(both, Origin::Named), (node, Origin::Node)]);
     }
 }

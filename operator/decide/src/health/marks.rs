@@ -17,7 +17,8 @@ pub const NOT_READY_TAINT: &str = "cluster.karmada.io/not-ready";
 pub const UNREACHABLE_TAINT: &str = "cluster.karmada.io/unreachable";
 /// Key of our label (`true`) and of our `NoExecute` taint on an isolated cluster.
 pub const ISOLATED: &str = "atoll.dev/isolated";
-/// Annotation of a Cluster: data-plane targets a user names, comma separated.
+/// Annotation of a Cluster: data-plane targets a user names, comma separated
+/// ([`super::observation::NamedTargets`]).
 pub const PROBE_TARGETS: &str = "atoll.dev/probe-targets";
 
 /// One change of a Cluster object.

@@ -1,6 +1,6 @@
 //! One fact about one plane of one cluster.
 
-use core::net::IpAddr;
+use core::net::{IpAddr, SocketAddr};
 use std::fmt;
 use std::sync::Arc;
 
@@ -152,6 +152,55 @@ pub enum Refused {
     /// It names no host.
     #[error("an unspecified, multicast or broadcast address names no single host")]
     NoHost,
+    /// It is no address. Names are not resolved: who answers for a name may
+    /// change, and a name that does not resolve says nothing of the member.
+    #[error("write an IP address and a port, such as 10.0.0.7:443 or [fd00::7]:443")]
+    NoAddress,
+    /// Enough is asked without it.
+    #[error("at most {MOST_NAMED} targets are asked")]
+    TooMany,
+}
+
+/// So many targets a user may name for one cluster: each is asked every time.
+const MOST_NAMED: usize = 16;
+
+/// What a user named, taken apart.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NamedTargets {
+    /// To be asked, each once, in the order named.
+    pub targets: Vec<SocketAddr>,
+    /// What was written and cannot be asked.
+    pub refused: Vec<(String, Refused)>,
+}
+
+impl NamedTargets {
+    /// From the text of the annotation [`super::marks::PROBE_TARGETS`].
+    pub fn read(text: &str) -> Self {
+        let mut named = Self::default();
+        for entry in text.split(',').map(str::trim).filter(|entry| !entry.is_empty()) {
+            match target(entry) {
+                Ok(target) if named.targets.contains(&target) => {}
+                Ok(target) if named.targets.len() < MOST_NAMED => named.targets.push(target),
+                Ok(_) => named.refused.push((entry.to_owned(), Refused::TooMany)),
+                Err(why) => named.refused.push((entry.to_owned(), why)),
+            }
+        }
+        named
+    }
+
+    /// What to tell the user, if anything was refused.
+    pub fn complaint(&self) -> Option<String> {
+        let entries: Vec<String> = self.refused.iter().map(|(entry, why)| format!("{entry:?}: {why}")).collect();
+        (!entries.is_empty()).then(|| format!("not asked whether they answer: {}", entries.join("; ")))
+    }
+}
+
+fn target(entry: &str) -> Result<SocketAddr, Refused> {
+    let target: SocketAddr = entry.parse().map_err(|_| Refused::NoAddress)?;
+    if target.port() == 0 {
+        return Err(Refused::NoAddress);
+    }
+    probeable(target.ip()).map(|()| target)
 }
 
 /// Whether `address` can stand for a member (architecture section 6).
@@ -193,6 +242,36 @@ mod tests {
         ] {
             assert_eq!(probeable(text.parse().unwrap()), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn named_targets_are_addresses_with_a_port_and_the_rest_is_named_back() {
+        let named = NamedTargets::read(" 10.0.0.7:443 ,[fd00::7]:10250,, 10.0.0.7:443");
+        let addresses =
+            |texts: &[&str]| -> Vec<SocketAddr> { texts.iter().map(|text| text.parse().unwrap()).collect() };
+        assert_eq!(named.targets, addresses(&["10.0.0.7:443", "[fd00::7]:10250"]));
+        assert_eq!(named.complaint(), None);
+        for (text, why) in [
+            ("gateway.example.com:443", Refused::NoAddress),
+            ("10.0.0.7", Refused::NoAddress),
+            ("10.0.0.7:0", Refused::NoAddress),
+            ("10.0.0.7:99999", Refused::NoAddress),
+            ("127.0.0.1:443", Refused::Loopback),
+            ("169.254.1.1:443", Refused::LinkLocal),
+        ] {
+            let named = NamedTargets::read(&format!("{text},10.0.0.8:443"));
+            assert_eq!(named.refused, [(text.to_owned(), why)]);
+            assert_eq!(named.targets, addresses(&["10.0.0.8:443"]), "the others are asked all the same");
+            assert!(named.complaint().is_some_and(|complaint| complaint.contains(text)));
+        }
+        assert_eq!(NamedTargets::read(""), NamedTargets::default());
+    }
+
+    #[test]
+    fn no_more_targets_are_asked_than_the_limit() {
+        let text: Vec<String> = (1..=MOST_NAMED + 1).map(|host| format!("10.0.0.{host}:443")).collect();
+        let named = NamedTargets::read(&text.join(","));
+        assert_eq!((named.targets.len(), named.refused.len()), (MOST_NAMED, 1));
     }
 
     #[test]

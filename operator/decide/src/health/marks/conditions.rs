@@ -151,7 +151,7 @@ pub(super) fn failover_armed(verdict: &Verdict, brake: &Brake, current: Option<&
             let message = format!(
                 "no node address and no named target of this cluster has ever answered the hub, so a cut cannot be \
                  told from a sick API server and moves nothing: let the hub reach the nodes' kubelet port, or name \
-                 reachable addresses in the annotation {PROBE_TARGETS}"
+                 reachable addresses (such as 10.0.0.7:443, comma separated) in the annotation {PROBE_TARGETS}"
             );
             (Status::False, Reason::DataPlaneUnseen, message)
         }
