@@ -30,7 +30,7 @@ pub struct Scene<'a> {
 pub enum Wait {
     /// `suppressDeletion` is set: until a person says otherwise.
     SuppressDeletion,
-    /// The old copy's cluster does not answer.
+    /// The replacement is Healthy and the old copy's cluster does not answer.
     SourceSilent,
     /// It answers, and what runs there has not been compared yet.
     SourceNotCompared,
@@ -77,17 +77,16 @@ pub fn release(scene: Scene<'_>) -> Release {
     if scene.task.suppress_deletion == Some(true) {
         return Release::Wait(Wait::SuppressDeletion);
     }
-    let directly = scene.task.purge == PurgeMode::Directly && !scene.copies.is_empty();
-    let missing = if directly { None } else { missing_replacement(scene) };
-    let known = match scene.source {
+    let missing = missing_replacement(scene);
+    match scene.source {
+        // Directly removes without a replacement, but a replacement that has
+        // not started must not be told to be good.
         Source::Silent => return Release::Wait(missing.unwrap_or(Wait::SourceSilent)),
-        Source::NotCompared => Some(Wait::SourceNotCompared),
-        Source::Known => None,
-    };
-    if let Some(wait) = known {
-        return Release::Wait(wait);
+        Source::NotCompared => return Release::Wait(Wait::SourceNotCompared),
+        Source::Known => {}
     }
-    match missing {
+    let directly = scene.task.purge == PurgeMode::Directly && !scene.copies.is_empty();
+    match missing.filter(|_| !directly) {
         None => Release::Remove,
         Some(wait) if scene.cause_persists => Release::Wait(wait),
         Some(Wait::NoReplacement) => Release::Cancel(Readopt::NoReplacement),

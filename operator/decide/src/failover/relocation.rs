@@ -139,7 +139,8 @@ fn build_task(current: Current<'_>, target: &Target, due: &Due, now: Wall) -> Ta
         producer: TAINT_MANAGER.into(),
         grace: current.grace.filter(|_| due.purge == PurgeMode::Gracefully),
         suppress_deletion: (due.purge == PurgeMode::Never).then_some(true),
-        created: now,
+        preserved_labels: BTreeMap::new(),
+        created: Some(now),
         clusters_before: current.targets.iter().map(|target| target.cluster.clone()).collect(),
     }
 }
@@ -166,7 +167,6 @@ mod tests {
             taint: "atoll.dev/isolated".into(),
             by_hand: false,
             purge,
-            priority: 0,
             message: "cut off".into(),
         }
     }
@@ -199,7 +199,8 @@ mod tests {
             producer: "TaintManager".into(),
             grace: Some(Duration::from_mins(10)),
             suppress_deletion: None,
-            created: Wall(7),
+            preserved_labels: BTreeMap::new(),
+            created: Some(Wall(7)),
             clusters_before: vec!["a".into(), "b".into()],
         };
         assert_eq!(plan.tasks, [expected]);

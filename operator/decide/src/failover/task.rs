@@ -1,5 +1,7 @@
 //! A graceful eviction task: a cluster being vacated (karmada-api 1.7).
 
+use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -20,12 +22,35 @@ pub enum PurgeMode {
 }
 
 /// Why a cluster is vacated (karmada-api 3.5).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Reason {
     /// An untolerated `NoExecute` taint.
     TaintUntolerated,
     /// The copy was unhealthy for too long.
     ApplicationFailure,
+    /// Another tool's own word. Only that tool knows when it stops to hold, so
+    /// for us it holds for as long as its task is there.
+    Other(String),
+}
+
+impl From<&str> for Reason {
+    fn from(text: &str) -> Self {
+        match text {
+            "TaintUntolerated" => Self::TaintUntolerated,
+            "ApplicationFailure" => Self::ApplicationFailure,
+            other => Self::Other(other.to_owned()),
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::TaintUntolerated => "TaintUntolerated",
+            Self::ApplicationFailure => "ApplicationFailure",
+            Self::Other(text) => text,
+        })
+    }
 }
 
 /// Karmada's producer of taint evictions.
@@ -51,8 +76,23 @@ pub struct Task {
     pub grace: Option<Duration>,
     /// `suppressDeletion`
     pub suppress_deletion: Option<bool>,
-    /// `creationTimestamp`
-    pub created: Wall,
+    /// `preservedLabelState`, for whoever wrote it.
+    pub preserved_labels: BTreeMap<String, String>,
+    /// `creationTimestamp`; another tool's task may have none.
+    pub created: Option<Wall>,
     /// `clustersBeforeFailover`
     pub clusters_before: Vec<ClusterName>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_nobody_here_knows_is_kept_word_for_word() {
+        for text in ["TaintUntolerated", "ApplicationFailure", "Rebalance", ""] {
+            assert_eq!(Reason::from(text).to_string(), text);
+        }
+        assert_eq!(Reason::from("Rebalance"), Reason::Other("Rebalance".into()));
+    }
 }

@@ -2,7 +2,7 @@
 
 mod fleet;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -45,7 +45,8 @@ fn task(purge: PurgeMode, suppress_deletion: Option<bool>) -> Task {
         producer: "TaintManager".into(),
         grace: Some(Duration::from_secs(1)),
         suppress_deletion,
-        created: Wall(0),
+        preserved_labels: BTreeMap::new(),
+        created: Some(Wall(0)),
         clusters_before: Vec::new(),
     }
 }
@@ -60,7 +61,6 @@ fn due(index: u8) -> Due {
         taint: String::new(),
         by_hand: false,
         purge: PurgeMode::Gracefully,
-        priority: 0,
         message: String::new(),
     }
 }

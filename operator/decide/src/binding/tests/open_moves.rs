@@ -55,7 +55,7 @@ fn a_copy_that_is_taken_back_is_in_the_group_that_selects_it() {
 
 #[test]
 fn a_move_is_not_taken_back_while_its_cause_holds() {
-    let holds: [(&str, Change); 6] = [
+    let holds: [(&str, Change); 7] = [
         ("a taint", |case| case.taint("a", HAND)),
         ("a taint whose toleration has ended", |case| {
             case.taint("a", HAND);
@@ -64,6 +64,7 @@ fn a_move_is_not_taken_back_while_its_cause_holds() {
         ("a narrowed placement", |case| case.placement.affinity = Affinities::One(only(&["b", "c"]))),
         ("a cluster that leaves", |case| case.cluster("a").deleting = true),
         ("a cause that is no taint", |case| case.tasks[0].reason = Reason::ApplicationFailure),
+        ("another tool's cause", |case| case.tasks[0].reason = Reason::Other("Rebalance".into())),
         ("replicas nobody wrote down", |case| case.tasks[0].replicas = None),
     ];
     for (why, change) in holds {
@@ -126,6 +127,19 @@ fn directly_ends_when_the_old_copy_is_seen_to_be_gone() {
     assert_eq!(leaving(&case.plan()), ["a"], "the replacement waits for the task to end");
     case.gone = vec!["a".into()];
     assert!(is_released(&case.plan(), "a"));
+}
+
+#[test]
+fn a_replacement_is_told_to_be_healthy_only_when_it_is() {
+    for purge in [PurgeMode::Directly, PurgeMode::Gracefully] {
+        let mut case = moved(divided());
+        case.tasks[0].purge = purge;
+        case.cut("a");
+        let replaced = Note::Replaced("a".into());
+        assert!(case.plan().notes.contains(&replaced), "{purge:?}");
+        case.sicken("c", Health::Unknown);
+        assert!(!case.plan().notes.contains(&replaced), "{purge:?}: it has not started");
+    }
 }
 
 #[test]

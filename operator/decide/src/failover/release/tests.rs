@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use super::*;
 use crate::failover::task::{Reason, TAINT_MANAGER};
 use crate::time::Wall;
@@ -13,7 +15,8 @@ fn task(purge: PurgeMode) -> Task {
         producer: TAINT_MANAGER.into(),
         grace: Some(std::time::Duration::from_secs(1)),
         suppress_deletion: None,
-        created: Wall(0),
+        preserved_labels: BTreeMap::new(),
+        created: Some(Wall(0)),
         clusters_before: vec!["a".into()],
     }
 }
@@ -98,7 +101,9 @@ fn directly_removes_first_but_only_what_it_can_speak_to_and_has_a_place_for() {
     let directly = Case { purge: PurgeMode::Directly, cause_persists: true, ..BACK };
     assert_eq!(decided(directly, &[Q]), Release::Remove);
     assert_eq!(decided(directly, &[]), Release::Wait(Wait::NoReplacement));
-    assert_eq!(decided(Case { source: Source::Silent, ..directly }, &[Q]), Release::Wait(Wait::SourceSilent));
+    let silent = Case { source: Source::Silent, ..directly };
+    assert_eq!(decided(silent, &[Q]), Release::Wait(Wait::NotHealthy("b".into(), Q)));
+    assert_eq!(decided(silent, &[H]), Release::Wait(Wait::SourceSilent));
 }
 
 #[test]
