@@ -1,5 +1,5 @@
 //! The promises of architecture section 1 as predicates, one definition each,
-//! for property tests, debug assertions and production counters.
+//! for the property tests; nothing asks them at run time.
 //!
 //! Enters: a decision and what it was made from. Leaves: the promise it breaks,
 //! if any. Must not: repeat the decision's own reasoning; each predicate says

@@ -12,7 +12,7 @@ mod index;
 mod policy;
 mod selector;
 
-pub use claim::{ClaimDecision, ClaimReason, Lost, claim};
+pub use claim::{ClaimDecision, ClaimReason, Lost};
 pub use index::Index;
 pub use policy::{Claim, Policy, PolicyRef, Scope, Template};
 pub use selector::{MatchLevel, Pick, ResourceSelector};

@@ -1,7 +1,7 @@
 //! Where the copies of a template run: filter, score, spread, divide.
 //!
 //! Enters: one [`Request`], a view of a placement, the fleet and the previous
-//! answer. Leaves: a [`Decision`] with its reasons, or a [`Failure`] that says
+//! answer. Leaves: a [`Decision`], or a [`Failure`] that says
 //! why nothing fits. Must not: treat a cluster it cannot judge as absent, move
 //! what is settled, or change the previous answer on failure: after a failure
 //! the caller keeps the placement it has (promise I1).
@@ -63,34 +63,13 @@ pub struct Request<'a> {
     pub template_uid: &'a str,
 }
 
-/// Where the copies go, and why.
+/// Where the copies go.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decision {
     /// The answer, sorted by cluster name.
     pub targets: Vec<Target>,
     /// The affinity group it was found in; None without groups.
     pub group: Option<String>,
-    /// The clusters that are no candidates, in the order of the request.
-    pub rejected: Vec<Rejection>,
-    /// The candidates, best first.
-    pub scores: Vec<Scored>,
-}
-
-/// What was known of a candidate.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Scored {
-    /// The cluster.
-    pub cluster: ClusterName,
-    /// 0 for the affinity itself, then its overflow tiers.
-    pub tier: usize,
-    /// Higher is better.
-    pub score: i64,
-    /// How many more replicas would fit. None: it did not matter.
-    pub free: Option<i64>,
-    /// Replicas the previous answer put there.
-    pub assigned: i64,
-    /// Why it would be refused, were it not a target already.
-    pub stays_despite: Option<Reason>,
 }
 
 /// Places one template.
@@ -112,7 +91,7 @@ pub fn schedule(request: &Request<'_>) -> Result<Decision, Failure> {
 fn schedule_within(request: &Request<'_>, division: &Division<'_>, term: &Term<'_>) -> Result<Decision, Failure> {
     let group = term.name.map(str::to_owned);
     if division.is_empty() {
-        return Ok(Decision { targets: Vec::new(), group, rejected: Vec::new(), scores: Vec::new() });
+        return Ok(Decision { targets: Vec::new(), group });
     }
     let assigned: BTreeMap<&ClusterName, i64> = request
         .previous
@@ -124,18 +103,14 @@ fn schedule_within(request: &Request<'_>, division: &Division<'_>, term: &Term<'
         return Err(Failure::NoClusterFit { clusters: request.clusters.len(), rejected });
     }
     let rules = Rules::of(request.placement, division);
-    let measured = division.needs_room() || rules.need_room(division);
-    if measured {
+    if division.needs_room() || rules.need_room(division) {
         for candidate in &mut candidates {
             candidate.free = estimate::room(candidate, request.requests);
         }
     }
     candidates.sort_by(Candidate::best_first);
     match place(request, division, &rules, &candidates) {
-        Ok(targets) => {
-            let scores = candidates.into_iter().map(|candidate| candidate.into_scored(measured)).collect();
-            Ok(Decision { targets, group, rejected, scores })
-        }
+        Ok(targets) => Ok(Decision { targets, group }),
         Err(problem) => Err(problem.into_failure(&candidates, rejected)),
     }
 }

@@ -87,19 +87,6 @@ impl fmt::Display for ClaimDecision {
     }
 }
 
-/// Decides among `policies`, in any order. For many templates build an
-/// [`Index`](crate::matching::Index) and ask it; the answer is the same.
-///
-/// A claim stands while its policy exists (under the recorded id), is not
-/// being deleted and matches. Otherwise the policies of the template's
-/// namespace come before the cluster-wide ones; among them the highest
-/// priority wins, then the closest match, then the smallest name
-/// (karmada-api 2.2).
-pub fn claim(template: &Template<'_>, policies: &[Policy]) -> ClaimDecision {
-    let holder = template.claimed_by.and_then(|claim| policies.iter().find(|policy| policy.reference == claim.policy));
-    decide(template, holder, policies.iter())
-}
-
 /// `holder` is the existing policy of the recorded claim's name; `candidates`
 /// are all policies that might match.
 pub(super) fn decide<'p>(

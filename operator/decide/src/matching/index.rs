@@ -69,7 +69,13 @@ impl Index {
         self.by_kind.keys()
     }
 
-    /// Decides for one template; see [`claim`](crate::matching::claim()).
+    /// Decides for one template.
+    ///
+    /// A claim stands while its policy exists (under the recorded id), is not
+    /// being deleted and matches. Otherwise the policies of the template's
+    /// namespace come before the cluster-wide ones; among them the highest
+    /// priority wins, then the closest match, then the smallest name
+    /// (karmada-api 2.2).
     pub fn claim(&self, template: &Template<'_>) -> ClaimDecision {
         let holder = template.claimed_by.and_then(|claim| self.get(&claim.policy)).map(|policy| &**policy);
         decide(template, holder, self.candidates(template))

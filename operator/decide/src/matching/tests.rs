@@ -4,7 +4,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use super::{Claim, ClaimDecision, ClaimReason, Index, Lost, MatchLevel, Pick, Policy, PolicyRef, ResourceSelector};
-use super::{Scope, Template, claim};
+use super::{Scope, Template};
 use crate::affinity::{LabelSelector, Operator, Requirement};
 use crate::ids::{Gvk, ObjectKey};
 
@@ -51,6 +51,12 @@ fn cpp(name: &str, priority: i32, pick: Pick) -> Policy {
 
 fn claim_by(policy: &Policy) -> Claim {
     Claim { policy: policy.reference.clone(), id: policy.id.clone() }
+}
+
+/// What an [`Index`] must come to as well, by looking at every policy.
+fn claim(template: &Template<'_>, policies: &[Policy]) -> ClaimDecision {
+    let holder = template.claimed_by.and_then(|claim| policies.iter().find(|policy| policy.reference == claim.policy));
+    super::claim::decide(template, holder, policies.iter())
 }
 
 /// The decision for `shop/web` with label `app=web`.

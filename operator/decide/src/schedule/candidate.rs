@@ -3,7 +3,6 @@
 use std::cmp::{Ordering, Reverse};
 
 use crate::cluster::Cluster;
-use crate::schedule::{Reason, Scored};
 
 /// Whether a candidate takes more replicas than it has. Ordered from yes to no.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -31,8 +30,6 @@ pub(super) struct Candidate<'a> {
     /// It is a target of the previous answer, with replicas or without.
     pub is_target: bool,
     pub growth: Growth,
-    /// Why it would be refused, were it not a target already.
-    pub stays_despite: Option<Reason>,
 }
 
 impl Candidate<'_> {
@@ -51,16 +48,5 @@ impl Candidate<'_> {
     pub fn best_first(&self, other: &Self) -> Ordering {
         let key = |candidate: &Self| (candidate.tier, Reverse(candidate.score), Reverse(candidate.available()));
         key(self).cmp(&key(other)).then_with(|| self.name().cmp(other.name()))
-    }
-
-    pub fn into_scored(self, measured: bool) -> Scored {
-        Scored {
-            cluster: self.cluster.name.clone(),
-            tier: self.tier,
-            score: self.score,
-            free: measured.then_some(self.free),
-            assigned: self.assigned,
-            stays_despite: self.stays_despite,
-        }
     }
 }

@@ -78,7 +78,6 @@ fn examine<'a>(
     let is_target = assigned.is_some();
     let avoided = score::is_avoided(cluster, &request.placement.tolerations);
     let mut growth = if avoided { Growth::LastResort } else { Growth::Welcome };
-    let mut stays_despite = None;
     for filter in FILTERS {
         let Err(reason) = (filter.check)(request, term, cluster) else { continue };
         growth = growth.max(match filter.targets {
@@ -86,7 +85,6 @@ fn examine<'a>(
             Targets::Freeze if is_target => Growth::Refused,
             _ => return Err(reason),
         });
-        stays_despite.get_or_insert(reason);
     }
     Ok(Candidate {
         cluster,
@@ -96,6 +94,5 @@ fn examine<'a>(
         assigned: assigned.unwrap_or(0),
         is_target,
         growth,
-        stays_despite,
     })
 }

@@ -39,7 +39,8 @@ fn a_cluster_being_vacated_is_never_a_candidate() {
         Case::new(vec![member("a", 9), member("b", 9)], Placement::default(), 1).after(&[("a", 1), ("b", 1)]);
     case.evicting.insert("a".into());
     assert_eq!(case.names(), ["b"]);
-    assert_eq!(case.schedule().unwrap().rejected[0].reason, Reason::Evicting);
+    case.evicting.insert("b".into());
+    assert_eq!(case.failure().rejected()[0].reason, Reason::Evicting);
 }
 
 #[test]
@@ -60,14 +61,6 @@ fn avoided_and_unjudged_clusters_may_be_chosen() {
     for grade in [Grade::Degraded, Grade::Unknown, Grade::Suspect, Grade::Recovering, Grade::IsolatedData] {
         assert!(stays(with(member("x", 9), |c| c.health = grade), false, Placement::default()), "{grade:?}");
     }
-}
-
-#[test]
-fn a_decision_says_why_a_target_stays_despite_a_filter() {
-    let case = Case::new(vec![tainted("x", Effect::NoSchedule)], Placement::default(), 1).after(&[("x", 1)]);
-    let decision = case.schedule().unwrap();
-    let reason = decision.scores[0].stays_despite.as_ref().map(ToString::to_string);
-    assert_eq!(reason.as_deref(), Some("has the untolerated taint maintenance=now:NoSchedule"));
 }
 
 #[test]
