@@ -5,7 +5,7 @@ use libtest_mimic::Trial;
 use serde_json::{Value, json};
 
 use crate::harness::trial;
-use crate::kinds::{CLUSTER, CONFIG_MAP, DEPLOYMENT, POLICY};
+use crate::kinds::{BINDING, CLUSTER, CONFIG_MAP, DEPLOYMENT, POLICY};
 use crate::scene::{MEMBERS, Scene, condition, is_everywhere, is_scheduled, on, policy, targets};
 use crate::workloads::deployment;
 
@@ -19,6 +19,7 @@ pub fn trials() -> Vec<Trial> {
         trial("duplicated_gives_every_member_all_replicas", duplicated),
         trial("dynamic_weights_follow_the_room_of_the_clusters_and_aggregated_uses_few", by_room),
         trial("a_placement_that_widens_takes_the_new_member_in", widened),
+        trial("what_names_another_scheduler_goes_where_that_one_says", other_scheduler),
     ]
 }
 
@@ -210,4 +211,17 @@ async fn widened() -> Result<()> {
     divides(&scene, "web", &[("m1", 4)]).await?;
     scene.hub(POLICY).apply("web", policy(DEPLOYMENT, "web", weighted(&[("m1", 1), ("m2", 1)]))).await?;
     divides(&scene, "web", &[("m1", 2), ("m2", 2)]).await
+}
+
+async fn other_scheduler() -> Result<()> {
+    let scene = Scene::open("other-scheduler").await?;
+    let body = policy(CONFIG_MAP, "settings", json!({"schedulerName": "mine"}));
+    scene.hub(POLICY).apply("settings", body).await?;
+    scene.hub(CONFIG_MAP).apply("settings", json!({"data": {"a": "b"}})).await?;
+    let named = |binding: &Value| binding["spec"]["schedulerName"] == "mine";
+    scene.binding(CONFIG_MAP, "settings", "it names the scheduler", named).await?;
+    scene.settle().await?;
+    ensure!(scene.placement(CONFIG_MAP, "settings").await?.is_empty(), "it was placed by the wrong one");
+    scene.hub(BINDING).edit("settings-configmap", json!({"spec": {"clusters": [{"name": "m2"}]}})).await?;
+    scene.goes_to(CONFIG_MAP, "settings", &["m2"]).await
 }

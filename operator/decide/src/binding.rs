@@ -10,7 +10,9 @@
 //! The steps, in order: close or take back open moves, schedule when a rule
 //! asks for it, move off what must be vacated. Scheduling comes before moving,
 //! so that a target that cannot be replaced does not keep the binding from
-//! following its placement and its replicas.
+//! following its placement and its replicas. One kind of target does: that of a
+//! workload that must not run twice, on a cluster that leaves unfenced. There
+//! the last placement stands until a person decides, and the outcome says so.
 
 mod dropped;
 mod open_moves;
@@ -51,8 +53,6 @@ pub struct Scene<'a> {
     pub placement: &'a Placement,
     /// The policy's `failover.cluster.purgeMode`.
     pub purge: PurgeMode,
-    /// The binding's priority.
-    pub priority: i32,
     /// The binding as it stands.
     pub standing: Standing<'a>,
     /// The fleet.
@@ -195,7 +195,6 @@ impl Scene<'_> {
             twice: self.twice,
             purge: self.purge,
             after: self.after,
-            priority: self.priority,
         };
         eviction::evictions(view, now)
     }

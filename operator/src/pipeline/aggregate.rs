@@ -37,7 +37,9 @@ pub fn build(
     now: &Time,
 ) -> BindingStatus {
     let mut status = binding.status.as_deref().cloned().unwrap_or_default();
-    put_schedule(&mut status, news, now);
+    let suspended = binding.spec.suspension.as_ref().is_some_and(|suspension| suspension.scheduling == Some(true))
+        || binding.spec.scheduler_name.as_deref().is_some_and(super::binding::is_scheduled_elsewhere);
+    put_schedule(&mut status, news, suspended, now);
     status.aggregated_status = items(binding, copies, fleet);
     put_applied(&mut status, binding, now);
     let is_target =
@@ -50,16 +52,19 @@ pub fn build(
     status
 }
 
-fn put_schedule(status: &mut BindingStatus, news: Option<&ScheduleNews>, now: &Time) {
+/// The observed generation moves with a success only (karmada-api 2.11).
+fn put_schedule(status: &mut BindingStatus, news: Option<&ScheduleNews>, suspended: bool, now: &Time) {
     let Some(news) = news else { return };
+    let was_scheduled = is_true(&status.conditions, Scheduled::TYPE);
     let (value, message) = match &news.outcome {
-        // The last result stands, and with it what was said of it.
-        Outcome::Stands if find_condition(&status.conditions, Scheduled::TYPE).is_some() => {
-            if is_true(&status.conditions, Scheduled::TYPE) {
-                status.scheduler_observed_generation = Some(news.generation);
-            }
+        // The last result stands, and with it what was said of it. A failure
+        // that no rule finds any more is over: its cluster came back. While
+        // nobody looks for one, it is not.
+        Outcome::Stands if was_scheduled => {
+            status.scheduler_observed_generation = Some(news.generation);
             return;
         }
+        Outcome::Stands if suspended && find_condition(&status.conditions, Scheduled::TYPE).is_some() => return,
         Outcome::Failed { reason: "NoClusterFit", message } => (Scheduled::NoClusterFit, message.clone()),
         Outcome::Failed { message, .. } => (Scheduled::Unschedulable, message.clone()),
         Outcome::Scheduled(_) | Outcome::Stands => {
@@ -158,5 +163,28 @@ fn health(health: Health) -> ResourceHealth {
         Health::Healthy => ResourceHealth::Healthy,
         Health::Unhealthy => ResourceHealth::Unhealthy,
         Health::Unknown => ResourceHealth::Unknown,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use atoll_decide::trigger::Trigger;
+
+    fn told(status: &mut BindingStatus, outcome: Outcome, suspended: bool, generation: i64) -> (bool, Option<i64>) {
+        let news = ScheduleNews { outcome, group: None, left_out: None, generation };
+        put_schedule(status, Some(&news), suspended, &crate::clock::api_time_of(atoll_decide::time::Wall(0)));
+        (is_true(&status.conditions, Scheduled::TYPE), status.scheduler_observed_generation)
+    }
+
+    #[test]
+    fn a_failed_schedule_is_scheduled_false_of_an_older_generation_until_it_is_over() {
+        let mut status = BindingStatus::default();
+        let held = || Outcome::Failed { reason: "Unschedulable", message: "the copy on a cannot leave".to_owned() };
+        assert_eq!(told(&mut status, Outcome::Scheduled(Trigger::First), false, 1), (true, Some(1)));
+        assert_eq!(told(&mut status, held(), false, 2), (false, Some(1)));
+        assert_eq!(reason(&status).as_deref(), Some("Unschedulable"));
+        assert_eq!(told(&mut status, Outcome::Stands, true, 3), (false, Some(1)), "nobody looks");
+        assert_eq!(told(&mut status, Outcome::Stands, false, 4), (true, Some(4)), "no rule asks any more");
     }
 }

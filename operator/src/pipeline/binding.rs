@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use atoll_crds::names::{annotation, binding_name, finalizer, label};
 use atoll_crds::work::binding::{
-    BindingPriority, BindingSpec, BindingSuspension, NodeClaim, ObjectReference, ReplicaRequirements, TargetCluster,
+    BindingSpec, BindingSuspension, NodeClaim, ObjectReference, ReplicaRequirements, TargetCluster,
 };
 use atoll_crds::work::eviction::GracefulEvictionTask;
 use atoll_decide::cluster::Resources;
@@ -72,12 +72,17 @@ pub fn build(
         reschedule_triggered_at: old.and_then(|spec| spec.reschedule_triggered_at.clone()),
         suspension: suspension(policy, old),
         preserve_resources_on_deletion: raw.preserve_resources_on_deletion,
-        schedule_priority: old
-            .and_then(|spec| spec.schedule_priority.clone())
-            .or_else(|| raw.schedule_priority.is_some().then(BindingPriority::default)),
+        // Priority classes are not looked up yet; what another tool wrote stays.
+        schedule_priority: old.and_then(|spec| spec.schedule_priority.clone()),
         workload_affinity_groups: None,
     };
     Wanted { reference: reference(template), labels: labels(policy), annotations: annotations(policy, scheduled), spec }
+}
+
+/// A user's own scheduler places what names it (karmada-api 2.11); it is served
+/// where that one says.
+pub fn is_scheduled_elsewhere(scheduler: &str) -> bool {
+    !matches!(scheduler, "" | "default-scheduler")
 }
 
 fn resource(template: &Template) -> ObjectReference {

@@ -20,8 +20,8 @@ use prometheus_client::registry::Registry;
 
 use self::counters::{Counters, ProbeCounters};
 use self::labels::{
-    ApplyLabel, ClosedLabel, DeleteLabel, DriftLabel, GradeLabel, HubWriteLabel, InvariantLabel, MoveLabel,
-    OutcomeLabel, StageLabel, StageOutcome,
+    ApplyLabel, ClosedLabel, DeleteLabel, DriftLabel, GradeLabel, HubWriteLabel, MoveLabel, OutcomeLabel, StageLabel,
+    StageOutcome,
 };
 use self::scrape::Sources;
 
@@ -39,9 +39,6 @@ pub struct Metrics {
     pub members: Members,
     /// Probes, verdicts, moves.
     pub health: Health,
-    /// Broken promises of architecture section 1; any value but zero is a
-    /// defect.
-    pub invariants_violated: Counters<InvariantLabel>,
 }
 
 impl Metrics {
@@ -52,11 +49,6 @@ impl Metrics {
         self.hub.register(registry);
         self.members.register(registry);
         self.health.register(registry);
-        registry.register(
-            "invariants_violated",
-            "Promises I1 to I9 found broken; any value but zero is a defect",
-            self.invariants_violated.family(),
-        );
         sources.register(registry);
     }
 }

@@ -35,7 +35,12 @@ pub(super) fn reschedule(scene: &Scene<'_>, mut plan: Plan, now: Now) -> Plan {
         }
         Ok(decision) => {
             let held = held(scene, trigger, &plan.targets, &decision.targets);
-            if held.is_empty() {
+            if let [Note::Held { cluster, why }, ..] = &held[..] {
+                // The whole answer waits, what a user scaled included: a part of
+                // it would start the workload beside the old copy all the same.
+                let message = format!("the copy on {cluster} cannot leave: {why}; the last placement stands");
+                plan.outcome = Outcome::Failed { reason: "Unschedulable", message };
+            } else {
                 plan.targets = decision.targets;
                 plan.group = decision.group;
                 plan.outcome = Outcome::Scheduled(trigger);

@@ -73,7 +73,8 @@ fn task(from: &str, replicas: i32, before: &[&str]) -> Task {
         producer: TAINT_MANAGER.into(),
         grace: None,
         suppress_deletion: None,
-        created: Wall(0),
+        preserved_labels: BTreeMap::new(),
+        created: Some(Wall(0)),
         clusters_before: before.iter().map(|name| (*name).into()).collect(),
     }
 }
@@ -226,7 +227,6 @@ impl Case {
             twice: &self.twice,
             placement: &self.placement,
             purge: self.purge,
-            priority: 0,
             standing: Standing {
                 targets: &self.targets,
                 tasks: &self.tasks,

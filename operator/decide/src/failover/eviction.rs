@@ -68,8 +68,6 @@ pub struct View<'a> {
     pub purge: PurgeMode,
     /// `failover.after`, for placements that say nothing of isolation.
     pub after: Duration,
-    /// The binding's `schedulePriority`.
-    pub priority: i32,
 }
 
 /// Both clocks.
@@ -92,8 +90,6 @@ pub struct Due {
     pub by_hand: bool,
     /// How the old copy goes.
     pub purge: PurgeMode,
-    /// Larger goes first.
-    pub priority: i32,
     /// For the task's message.
     pub message: String,
 }
@@ -180,7 +176,6 @@ fn evict(view: View<'_>, place: &Place<'_>, now: Now) -> Option<Eviction> {
         (Some((_, taint)), _) => Eviction::Due(Due {
             by_hand: !is_ours(place.cluster, taint),
             purge: view.purge,
-            priority: view.priority,
             message: format!("cluster {cluster} carries {}:NoExecute: {}", taint.key, place.verdict.reason),
             taint: taint.key.clone(),
             cluster,
@@ -249,23 +244,6 @@ fn hold(view: View<'_>, place: &Place<'_>, taint: &Taint) -> Option<Held> {
         Twice::Forbidden(why) if !place.cluster.fenced => Some(Held::Unfenced(why.clone())),
         Twice::Forbidden(_) | Twice::Allowed => None,
     }
-}
-
-/// Due evictions of many bindings, divided.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Wave<B> {
-    /// Moved now, as one.
-    pub now: Vec<(B, Due)>,
-    /// Left for the next wave.
-    pub later: Vec<(B, Due)>,
-}
-
-/// One planned wave: by priority, then in the order given, and no more than
-/// there is `room` for.
-pub fn wave<B>(mut due: Vec<(B, Due)>, room: usize) -> Wave<B> {
-    due.sort_by_key(|(_, due)| std::cmp::Reverse(due.priority));
-    let later = due.split_off(room.min(due.len()));
-    Wave { now: due, later }
 }
 
 #[cfg(test)]

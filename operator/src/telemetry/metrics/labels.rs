@@ -208,29 +208,6 @@ label!(
         NoPlace = "no_place",
     }
 );
-label!(
-    /// A promise of architecture section 1.
-    InvariantLabel("invariant") {
-        /// The last good copy is never removed.
-        I1 = "I1",
-        /// Unknown is never absent.
-        I2 = "I2",
-        /// One sick member costs only itself.
-        I3 = "I3",
-        /// A decision is written before it is acted on, once.
-        I4 = "I4",
-        /// A restart costs reads, not writes.
-        I5 = "I5",
-        /// Reversible acts early, costly acts late.
-        I6 = "I6",
-        /// Deletes are budgeted.
-        I7 = "I7",
-        /// Every decision explains itself.
-        I8 = "I8",
-        /// One writer per fact.
-        I9 = "I9",
-    }
-);
 
 impl From<Grade> for GradeLabel {
     fn from(grade: Grade) -> Self {

@@ -38,8 +38,6 @@ fn every_series_of_a_closed_label_is_there_at_zero() {
         r#"atoll_drift_repaired_total{kind="foreign_manager"} 0"#,
         r#"atoll_verdict_transitions_total{grade="isolated_full"} 0"#,
         r#"atoll_failover_moves_total{stage="planned"} 0"#,
-        r#"atoll_invariants_violated_total{invariant="I1"} 0"#,
-        r#"atoll_invariants_violated_total{invariant="I9"} 0"#,
         r#"atoll_fleet_map_commits_total{trigger="urgent"} 0"#,
         r#"atoll_fleet_map_write_conflict_total{kind="stale_version"} 0"#,
         "atoll_fleet_map_contention_total 0",

@@ -129,7 +129,6 @@ impl World {
                 taint: String::new(),
                 by_hand,
                 purge: task.purge,
-                priority: 0,
                 message: String::new(),
             };
             prop_assert_eq!(i6_eviction(&due, place, &before.fleet.brake), Ok(()));

@@ -186,7 +186,6 @@ proptest! {
                 taint: String::new(),
                 by_hand,
                 purge: task.purge,
-                priority: 0,
                 message: String::new(),
             };
             prop_assert_eq!(i6_eviction(&due, place, &case.fleet.brake), Ok(()));

@@ -131,9 +131,29 @@ fn deleting_a_cluster_object_is_no_fence_and_a_persons_word_is_enough() {
         let plan = case.plan();
         assert_eq!(on(&plan), [("a", 4)]);
         assert!(matches!(held(&plan, "a"), Some(Held::Unfenced(_))));
+        assert_cannot_leave(&plan);
         case.asked = true;
         assert!(!on(&case.plan()).iter().any(|(name, _)| *name == "a"));
     }
+}
+
+fn assert_cannot_leave(plan: &Plan) {
+    let Outcome::Failed { reason: "Unschedulable", message } = &plan.outcome else { panic!("{:?}", plan.outcome) };
+    assert!(message.starts_with("the copy on a cannot leave: it must not run twice (a StatefulSet)"), "{message}");
+}
+
+#[test]
+fn a_scale_that_waits_for_a_copy_that_cannot_leave_says_so() {
+    let mut case = Case::new(&FLEET, divided(), Some(6), &[("a", 2), ("b", 2)]);
+    case.twice = Twice::Forbidden("a StatefulSet".into());
+    case.leave("a");
+    let plan = case.step();
+    assert_eq!(on(&plan), [("a", 2), ("b", 2)]);
+    assert_cannot_leave(&plan);
+    case.join("a");
+    let plan = case.step();
+    assert_eq!(plan.outcome, Outcome::Scheduled(Trigger::ReplicasChanged), "the scale is made up for");
+    assert_eq!(plan.targets.iter().filter_map(|target| target.replicas).sum::<i32>(), 6);
 }
 
 #[test]

@@ -94,7 +94,6 @@ impl Case {
             twice: &self.twice,
             purge: self.purge,
             after: Duration::from_secs(2),
-            priority: 7,
         };
         let mut decided = evictions(view, self.now);
         assert!(decided.len() <= 1);
@@ -130,7 +129,7 @@ impl Case {
 fn an_armed_isolation_evicts_after_failover_after() {
     let mut case = isolated();
     let Some(Eviction::Due(due)) = case.decide() else { panic!("{:?}", case.decide()) };
-    assert_eq!((due.cluster.as_str(), due.by_hand, due.priority), ("a", false, 7));
+    assert_eq!((due.cluster.as_str(), due.by_hand), ("a", false));
     assert_eq!((due.taint.as_str(), due.purge), (ISOLATED, PurgeMode::Gracefully));
     case.now = Now { wall: Wall(91_500), mono: Mono::from_millis(91_500) };
     assert_eq!(case.waits_until(), Some(92_000));
@@ -239,15 +238,4 @@ fn what_must_not_run_twice_moves_only_when_fenced() {
     assert!(matches!((Case { twice: twice(), purge: directly, ..isolated() }).held(), Some(Held::Unfenced(_))));
     assert!(matches!((Case { twice: twice(), ..by_hand() }).held(), Some(Held::Unfenced(_))));
     assert!((Case { twice: twice(), purge: directly, ..by_hand() }).is_due(), "the old copy is seen to go first");
-}
-
-#[test]
-fn a_wave_goes_by_priority_and_no_further_than_there_is_room() {
-    let due = |priority| match isolated().decide() {
-        Some(Eviction::Due(due)) => Due { priority, ..due },
-        other => panic!("{other:?}"),
-    };
-    let Wave { now, later } = wave(vec![("low", due(1)), ("high", due(9)), ("also high", due(9))], 2);
-    assert_eq!(now.iter().map(|(name, _)| *name).collect::<Vec<_>>(), ["high", "also high"]);
-    assert_eq!(later.iter().map(|(name, _)| *name).collect::<Vec<_>>(), ["low"]);
 }

@@ -194,7 +194,6 @@ impl World {
             twice: &Twice::Allowed,
             purge: PurgeMode::Gracefully,
             after: self.timing.after,
-            priority: 0,
         };
         let now = eviction::Now { wall: self.wall(), mono: self.mono() };
         for decided in eviction::evictions(view, now) {
