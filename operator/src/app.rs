@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use atoll_crds::names::annotation::{
-    APPROVE_DELETES, CLUSTER_PROPAGATION_POLICY_NAME, PROPAGATION_POLICY_NAME, PROPAGATION_POLICY_NAMESPACE,
+    CLUSTER_PROPAGATION_POLICY_NAME, PROPAGATION_POLICY_NAME, PROPAGATION_POLICY_NAMESPACE,
 };
 use atoll_decide::failover::{Health, Source};
 use atoll_decide::fleet::Fleet;
@@ -20,8 +20,8 @@ use atoll_decide::matching::{PolicyRef, Scope};
 use atoll_decide::placement::Target;
 use atoll_decide::taint::Effect;
 use k8s_openapi::api::core::v1::ObjectReference;
+use kube::Client;
 use kube::core::{ApiResource, GroupVersionKind};
-use kube::{Client, ResourceExt};
 use tokio::sync::{Notify, watch};
 
 use crate::events::Events;
@@ -319,17 +319,6 @@ impl App {
     /// A member's APIs changed.
     pub fn member_apis_changed(&self, name: &ClusterName) {
         self.publish_cluster(name, None);
-    }
-
-    /// The token of a person's approval of deletes.
-    pub fn approved_deletes(&self, name: &ClusterName) -> Option<String> {
-        self.clusters.get(name)?.annotations().get(APPROVE_DELETES).cloned()
-    }
-
-    /// The highest resource version this process has acted on.
-    pub fn highest_version(&self) -> u64 {
-        let versions = self.bindings.all().into_iter();
-        versions.filter_map(|(_, binding)| binding.resource_version.parse().ok()).max().unwrap_or(0)
     }
 
     /// The first override that a policy depends on and that is not there.

@@ -162,8 +162,12 @@ impl FleetMap {
     }
 
     /// An order could not be carried out. What is known of the copy stays.
-    pub fn observe_failure(&self, key: &ObjectKey, cluster: &ClusterName, why: String) -> bool {
-        self.edit_copy(key, cluster, |copy| copy.error = Some(why.into()))
+    /// `is_final`: until somebody does something about it.
+    pub fn observe_failure(&self, key: &ObjectKey, cluster: &ClusterName, why: String, is_final: bool) -> bool {
+        self.edit_copy(key, cluster, |copy| {
+            copy.error = Some(why.into());
+            copy.is_final = is_final;
+        })
     }
 
     /// The watch no longer shows the copy: whether it is there is unknown

@@ -277,11 +277,10 @@ fn plan(app: &App, template: &Template, policy: &Policy, binding: Option<&Bindin
     let targets = binding.map(Binding::targets).unwrap_or_default();
     let tasks: Vec<Task> =
         binding.map(|binding| tasks::read(&binding.spec.graceful_eviction_tasks)).unwrap_or_default();
-    let copies = app.fleet.copies(&template.key);
-    let names: Vec<ClusterName> = targets.iter().map(|target| target.cluster.clone()).collect();
-    let health: Vec<Copy<'_>> =
-        names.iter().map(|name| (name, app.copy_health(&template.key, name, &copies, fleet))).collect();
-    let left = tasks.iter().map(|task| &task.from).filter(|name| deliver::is_seen_gone(app, &template.key, name));
+    let spec = binding.map(|binding| &binding.spec);
+    let clusters = targets.iter().map(|target| &target.cluster);
+    let health = deliver::health(app, &template.key, spec, clusters, fleet);
+    let left = tasks.iter().map(|task| &task.from).filter(|name| deliver::is_gone(app, &template.key, name));
     let gone: Vec<ClusterName> = left.cloned().collect();
     let scene = decision::Scene {
         gvk: &template.key.gvk,
@@ -291,7 +290,6 @@ fn plan(app: &App, template: &Template, policy: &Policy, binding: Option<&Bindin
         twice: &twice(template),
         placement: &policy.placement,
         purge: purge(policy),
-        priority: binding.and_then(|binding| binding.spec.schedule_priority.as_ref()).map_or(0, |one| one.priority),
         standing: decision::Standing { gone: &gone, ..standing(app, binding, policy, &targets, &tasks, &health) },
         fleet,
         after: app.settings.failover_after,
@@ -324,7 +322,8 @@ fn standing<'a>(
         scheduled_before: applied.is_some(),
         same_placement: applied.is_some_and(|text| **text == *policy.placement_text),
         asked: matches!((asked, last), (Some(asked), Some(last)) if asked.0 > last.0),
-        suspended: suspension.is_some_and(|suspension| suspension.scheduling == Some(true)),
+        suspended: suspension.is_some_and(|suspension| suspension.scheduling == Some(true))
+            || binding::is_scheduled_elsewhere(&policy.spec.scheduler_name),
         schedule_is_current: current,
         copies,
         gone: &[],

@@ -30,6 +30,9 @@ pub fn trials() -> Vec<Trial> {
         trial("a_silent_member_leaves_with_its_objects_and_the_hub_says_so", || async {
             on_stage(unjoin_silent).await
         }),
+        trial("a_member_that_was_leaving_when_the_operator_stopped_leaves_without_our_objects", || async {
+            on_stage(unjoin_over_a_restart).await
+        }),
         trial("a_member_may_keep_its_objects_when_it_leaves", || async { on_stage(unjoin_keeping).await }),
     ]
 }
@@ -186,6 +189,20 @@ async fn unjoin(stage: &Stage) -> Result<()> {
     moved(stage, web, "m3").await?;
     let accounts: Api<ServiceAccount> = Api::namespaced(member, "karmada-cluster");
     ensure!(accounts.get_opt("karmada-m3").await?.is_none(), "the operator's account stayed on a member that left");
+    join_again(stage, "m3").await
+}
+
+async fn unjoin_over_a_restart(stage: &Stage) -> Result<()> {
+    let web = Template::deployment("unjoin-restart", "web");
+    stage.apply_yaml(&(namespace(web.namespace) + &web.workload("") + &web.policy(&at_home("m3", "")))).await?;
+    settled(stage, web, &["m3"]).await?;
+    let member = stage.member("m3").await?;
+    stage.operator().stop().await?;
+    clusters(stage).delete("m3", &DeleteParams::default()).await?;
+    stage.operator().start().await?;
+    gone(stage, "the Cluster is gone", (clusters(stage), "m3")).await?;
+    ensure!(web.fetch_copy_uid(member).await?.is_none(), "the copy stayed on a member that answers");
+    moved(stage, web, "m3").await?;
     join_again(stage, "m3").await
 }
 

@@ -31,6 +31,12 @@ pub fn trials() -> Vec<Trial> {
         trial("a_member_that_was_served_by_another_hub_loses_nothing_until_a_person_approves", || async {
             on_stage(other_hub).await
         }),
+        trial("another_hubs_mark_is_seen_by_the_one_that_serves_and_never_overwritten", || async {
+            on_stage(second_hub).await
+        }),
+        trial("a_hub_that_came_back_older_stays_paused_however_its_version_grows", || async {
+            on_stage(older_hub).await
+        }),
         trial("a_member_with_its_own_hubs_mark_back_is_served_on", || async { on_stage(own_hub_again).await }),
     ]
 }
@@ -193,6 +199,53 @@ async fn own_hub_again(stage: &Stage) -> Result<()> {
     watch_condition(stage, ("m2", "DeletesPaused"), "is False again", |held| held.status == "False").await.map(drop)
 }
 
+const OTHER_HUB: &str = "11111111-2222-3333-4444-555555555555";
+
+async fn second_hub(stage: &Stage) -> Result<()> {
+    let (marks, mark) = place_on_m2(stage, "second-hub").await?;
+    put_mark(&marks, OTHER_HUB).await?;
+    // The mark is raised only after acting.
+    let more =
+        "\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings, namespace: second-hub}\ndata: {a: b}\n---";
+    stage.apply_yaml(more).await?;
+    watch_condition(stage, ("m2", "DeletesPaused"), "says that another hub was here", |held| {
+        held.status == "True" && held.reason == "HubReplaced"
+    })
+    .await?;
+    let held = marks.get("atoll-hub").await?.data.unwrap_or_default();
+    ensure!(held.get("hubUid").map(String::as_str) == Some(OTHER_HUB), "it was overwritten: {held:?}");
+    put_mark(&marks, &mark).await?;
+    watch_condition(stage, ("m2", "DeletesPaused"), "is False again", |held| held.status == "False").await.map(drop)
+}
+
+async fn older_hub(stage: &Stage) -> Result<()> {
+    let space = "older-hub";
+    let (marks, _) = place_on_m2(stage, space).await?;
+    stage.operator().stop().await?;
+    let templates: Api<ConfigMap> = Api::namespaced(stage.hub(), space);
+    let list = templates.list_metadata(&ListParams::default()).await?;
+    let here: u64 = list.metadata.resource_version.context("a list has a version")?.parse()?;
+    let ahead = Patch::Merge(json!({"data": {"resourceVersion": (here + 100).to_string()}}));
+    marks.patch("atoll-hub", &PatchParams::default(), &ahead).await?;
+    stage.operator().start().await?;
+    let held = watch_condition(stage, ("m2", "DeletesPaused"), "says that the hub came back older", |held| {
+        held.status == "True" && held.reason == "HubRolledBack"
+    });
+    let token = token(&held.await?.message, "m2").context("a token in the message")?;
+    for number in 0..100 {
+        let touch = Patch::Merge(json!({"metadata": {"annotations": {"touched": number.to_string()}}}));
+        templates.patch("settings", &PatchParams::default(), &touch).await?;
+    }
+    let still = |cluster: Option<&atoll_crds::Cluster>| {
+        let held = cluster.and_then(|cluster| condition(cluster, "DeletesPaused"));
+        let holds = held.is_some_and(|held| held.status == "True" && held.message.contains(&token));
+        if holds { Ok(()) } else { Err(format!("{held:?}")) }
+    };
+    stays("the pause and its token", A_WHILE, (clusters(stage), "m2"), still).await?;
+    stage.cli(&["approve-deletes", "m2", &token]).await?;
+    watch_condition(stage, ("m2", "DeletesPaused"), "is False again", |held| held.status == "False").await.map(drop)
+}
+
 /// What is left when a hub finds another's mark on m2.
 struct Paused {
     /// Where a copy waits whose template is gone.
@@ -203,23 +256,28 @@ struct Paused {
     mark: String,
 }
 
-async fn pause_by_other_hub(stage: &Stage, space: &str) -> Result<Paused> {
+/// Places an object on m2; returns where the hub's mark is, and the hub's identity in it.
+async fn place_on_m2(stage: &Stage, space: &str) -> Result<(Api<ConfigMap>, String)> {
     let settings = Template::config_map(space, "settings");
     let data = format!("\napiVersion: v1\nkind: ConfigMap\nmetadata: {{name: settings, namespace: {space}}}\n---");
     let placement = "{clusterAffinity: {clusterNames: [m2]}}";
     stage.apply_yaml(&(namespace(space) + &data + &settings.policy(placement))).await?;
     settled(stage, settings, &["m2"]).await?;
     let member = stage.member("m2").await?;
-    let marks: Api<ConfigMap> = Api::namespaced(member.clone(), "karmada-cluster");
+    let marks: Api<ConfigMap> = Api::namespaced(member, "karmada-cluster");
     let mark = stage
         .watch_one("the member holds the hub's mark", PATIENCE, (marks.clone(), "atoll-hub"), |seen| {
             let uid = seen.and_then(|map| map.data.as_ref()?.get("hubUid").cloned());
             uid.ok_or_else(|| format!("{seen:?}"))
         })
         .await?;
+    Ok((marks, mark))
+}
 
+async fn pause_by_other_hub(stage: &Stage, space: &str) -> Result<Paused> {
+    let (marks, mark) = place_on_m2(stage, space).await?;
     stage.operator().stop().await?;
-    put_mark(&marks, "11111111-2222-3333-4444-555555555555").await?;
+    put_mark(&marks, OTHER_HUB).await?;
     let templates: Api<ConfigMap> = Api::namespaced(stage.hub(), space);
     templates.delete("settings", &DeleteParams::background()).await?;
     stage.operator().start().await?;
@@ -227,7 +285,7 @@ async fn pause_by_other_hub(stage: &Stage, space: &str) -> Result<Paused> {
         held.status == "True" && held.reason == "HubReplaced" && held.message.contains(&mark)
     })
     .await?;
-    let copies: Api<ConfigMap> = Api::namespaced(member, space);
+    let copies: Api<ConfigMap> = Api::namespaced(stage.member("m2").await?, space);
     let still = |seen: Option<&ConfigMap>| match seen {
         Some(copy) if copy.metadata.deletion_timestamp.is_none() => Ok(()),
         other => Err(format!("{other:?}")),

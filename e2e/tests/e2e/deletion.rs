@@ -22,6 +22,7 @@ pub fn trials() -> Vec<Trial> {
         trial("a_narrowed_placement_removes_a_copy_only_when_the_others_are_healthy", narrowed),
         trial("suspended_dispatching_stops_updates_until_it_ends", suspended),
         trial("suspended_dispatching_on_one_cluster_stops_that_one_alone", suspended_on_one),
+        trial("a_copy_whose_dispatching_is_suspended_replaces_nothing", suspended_replacement),
     ]
 }
 
@@ -221,4 +222,23 @@ async fn suspended_on_one() -> Result<()> {
     ensure!(copy["data"]["a"] == "1", "m2 was updated: {copy}");
     scene.hub(POLICY).apply("settings", policy(CONFIG_MAP, "settings", json!({}))).await?;
     says(&scene, "m2", "2").await.map(drop)
+}
+
+async fn suspended_replacement() -> Result<()> {
+    let scene = settings("suspended-replacement", json!({})).await?;
+    let narrow = async |paused: bool| {
+        let more = json!({
+            "placement": {"clusterAffinity": {"clusterNames": ["m1", "m2"]}},
+            "suspension": {"dispatching": paused},
+        });
+        scene.hub(POLICY).apply("settings", policy(CONFIG_MAP, "settings", more)).await?;
+        let passed_on =
+            |binding: &Value| binding["spec"]["suspension"]["dispatching"] == paused && targets(binding).len() == 2;
+        scene.binding(CONFIG_MAP, "settings", "it has suspension and placement", passed_on).await
+    };
+    narrow(true).await?;
+    scene.settle().await?;
+    ensure!(scene.member("m3", CONFIG_MAP).get("settings").await?["data"]["a"] == "1", "the copy of m3 was changed");
+    narrow(false).await?;
+    scene.member("m3", CONFIG_MAP).gone("settings").await
 }

@@ -72,7 +72,9 @@ pub fn plan(manifest: &Value, live: Option<&Value>, on_foreign: OnForeign) -> St
             OnForeign::Abort => Step::Refuse { owner: held_by },
         };
     }
-    if hash(live) != hash(manifest) {
+    // A hub that a person approved in another's place puts its own mark on.
+    let moved = |mark| annotation(live, mark) != annotation(manifest, mark);
+    if moved(marks::MANIFEST_HASH) || moved(marks::HUB_UID) {
         return Step::Update { drift: Vec::new() };
     }
     let drift = ownership::missing(manifest, live, FIELD_MANAGER);
@@ -82,7 +84,7 @@ pub fn plan(manifest: &Value, live: Option<&Value>, on_foreign: OnForeign) -> St
 /// Who `object` belongs to.
 pub fn owner(object: &Value) -> Owner {
     let label = |key: &str| object["metadata"]["labels"][key].as_str();
-    let annotation = |key: &str| object["metadata"]["annotations"][key].as_str();
+    let annotation = |key: &str| annotation(object, key);
     // A label may have been stripped by hand; the hub's mark says as much.
     if label(marks::MANAGED) != Some("true") && annotation(marks::HUB_UID).is_none() {
         return Owner::Nobody;
@@ -93,8 +95,8 @@ pub fn owner(object: &Value) -> Owner {
     namespaced.or(cluster_scoped).map_or_else(|| Owner::Binding(String::new()), Owner::Binding)
 }
 
-fn hash(object: &Value) -> Option<&str> {
-    object["metadata"]["annotations"][marks::MANIFEST_HASH].as_str()
+fn annotation<'a>(object: &'a Value, key: &str) -> Option<&'a str> {
+    object["metadata"]["annotations"][key].as_str()
 }
 
 #[cfg(test)]

@@ -37,7 +37,7 @@ pub async fn write(app: &App, cluster: &Cluster, verdict: &Verdict) -> Result<()
             part: count(index + 1),
             parts: count(chunks.len()),
             taken_at: clock::micro_time_of(taken),
-            hub_resource_version: Some(app.highest_version().to_string()),
+            hub_resource_version: Some(app.bindings.highest_version().to_string()),
             verdict: summary(verdict, taken),
             evidence: evidence(cluster, verdict, taken),
             placement_count: count(part.len()),

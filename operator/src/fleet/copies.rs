@@ -20,6 +20,8 @@ pub struct CopyState {
     pub status: Option<Arc<Value>>,
     /// Why the last order was not carried out; None when it was.
     pub error: Option<Arc<str>>,
+    /// That stays so until somebody does something about it.
+    pub is_final: bool,
     /// A read or a delete has confirmed that it is not there.
     pub confirmed_gone: bool,
     /// Its resource version as last seen: those of one API server compare as numbers.
@@ -28,7 +30,15 @@ pub struct CopyState {
 
 impl Default for CopyState {
     fn default() -> Self {
-        Self { hash: None, health: Health::Unknown, status: None, error: None, confirmed_gone: false, version: 0 }
+        Self {
+            hash: None,
+            health: Health::Unknown,
+            status: None,
+            error: None,
+            is_final: false,
+            confirmed_gone: false,
+            version: 0,
+        }
     }
 }
 
@@ -36,6 +46,11 @@ impl CopyState {
     /// The copy is there and the last order was carried out.
     pub fn is_applied(&self) -> bool {
         self.hash.is_some() && self.error.is_none() && !self.confirmed_gone
+    }
+
+    /// It is there, or will not be before somebody does something.
+    pub fn is_settled(&self) -> bool {
+        self.hash.is_some() || self.error.is_some() && self.is_final
     }
 
     /// The member has said something about it, good or bad.

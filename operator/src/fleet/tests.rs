@@ -144,7 +144,7 @@ fn an_answer_that_comes_after_a_newer_event_takes_nothing_back() {
     };
     let health = || map.copies(&template).failover_health(&m1, &map.view());
     map.put_cluster(cluster("m1", Grade::Healthy), Some(standing(Grade::Healthy, 1)));
-    map.observe_failure(&template, &m1, "no answer".to_owned());
+    map.observe_failure(&template, &m1, "no answer".to_owned(), false);
     map.observe_copy(&template, &m1, &web("12", 2), false);
     map.observe_copy(&template, &m1, &web("7", 0), true);
     assert_eq!(health(), MoveHealth::Healthy, "the order is carried out, and its answer older than the event");
@@ -159,8 +159,8 @@ fn an_answer_that_comes_after_a_newer_event_takes_nothing_back() {
 fn a_failure_keeps_what_is_known_and_the_next_success_clears_it() {
     let (map, template, m1) = (FleetMap::default(), key("prices"), ClusterName::from("m1"));
     map.observe_copy(&template, &m1, &live("aa"), true);
-    assert!(map.observe_failure(&template, &m1, "quota exceeded".to_owned()));
-    assert!(!map.observe_failure(&template, &m1, "quota exceeded".to_owned()), "said already");
+    assert!(map.observe_failure(&template, &m1, "quota exceeded".to_owned(), true));
+    assert!(!map.observe_failure(&template, &m1, "quota exceeded".to_owned(), true), "said already");
     let copies = map.copies(&template);
     let copy = copies.get(&m1).unwrap();
     assert_eq!((copy.hash.as_deref(), copy.is_applied(), copy.has_answered()), (Some("aa"), false, true));

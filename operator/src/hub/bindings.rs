@@ -5,6 +5,7 @@
 //! our own write is ignored.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use atoll_crds::work::binding::{Binding as BindingKind, BindingSpec, BindingStatus};
@@ -120,6 +121,7 @@ impl Binding {
 #[derive(Default)]
 pub struct Bindings {
     by_template: RwLock<HashMap<ObjectKey, Arc<Binding>>>,
+    highest: AtomicU64,
 }
 
 impl Bindings {
@@ -134,16 +136,25 @@ impl Bindings {
         {
             return false;
         }
+        self.highest.fetch_max(binding.version(), Ordering::Relaxed);
         by_template.insert(template, Arc::new(binding));
         true
     }
 
+    /// The highest resource version among all that was ever put.
+    pub fn highest_version(&self) -> u64 {
+        self.highest.load(Ordering::Relaxed)
+    }
+
     /// The binding with this uid is gone.
-    pub fn remove(&self, template: &ObjectKey, uid: &str) {
+    /// Returns whether it was the one that is known.
+    pub fn remove(&self, template: &ObjectKey, uid: &str) -> bool {
         let mut by_template = self.by_template.write().unwrap_or_else(PoisonError::into_inner);
-        if by_template.get(template).is_some_and(|known| known.uid == uid) {
+        let is_known = by_template.get(template).is_some_and(|known| known.uid == uid);
+        if is_known {
             by_template.remove(template);
         }
+        is_known
     }
 
     /// The binding of a template.

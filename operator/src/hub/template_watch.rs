@@ -74,6 +74,10 @@ async fn watch_kind(app: Arc<App>, gvk: Gvk) {
             }
         }
     };
+    // Copies may be anywhere, on members that nothing names any more as well.
+    for member in app.members.all() {
+        member.watch_kind(&app, &kind);
+    }
     let api: Api<DynamicObject> = Api::all_with(app.hub.clone(), &kind.resource);
     let sink = TemplateSink { app, gvk, kind, seen: HashSet::new() };
     follow(api, watcher::Config::default(), sink).await;

@@ -44,7 +44,7 @@ pub fn start(app: &Arc<App>, tasks: &Tasks) {
         "watch clusteroverridepolicies",
         overrides(List::ClusterOverridePolicies),
     );
-    let bindings = |list| BindingSink { app: Arc::clone(app), list, seen: HashSet::new() };
+    let bindings = |list| BindingSink { app: Arc::clone(app), list, before: Vec::new(), seen: HashSet::new() };
     spawn::<ResourceBinding>(app, tasks, "watch resourcebindings", bindings(List::ResourceBindings));
     spawn::<ClusterResourceBinding>(
         app,
@@ -218,21 +218,25 @@ impl<P: OverridesKind + ResourceExt + Send> Sink<P> for OverrideSink {
 struct BindingSink {
     app: Arc<App>,
     list: List,
+    /// What was known when a list began. A binding that was created since is newer than the list.
+    before: Vec<(ObjectKey, Arc<Binding>)>,
     seen: HashSet<String>,
 }
 
 impl BindingSink {
     fn remove(&self, key: ObjectKey, uid: &str, lane: Lane) {
-        self.app.bindings.remove(&key, uid);
-        self.app.fleet.forget_binding(&key);
-        self.app.forget_template(&key);
-        self.app.reconcile.add(key, lane);
+        if self.app.bindings.remove(&key, uid) {
+            self.app.fleet.forget_binding(&key);
+            self.app.forget_template(&key);
+            self.app.reconcile.add(key, lane);
+        }
     }
 }
 
 impl<B: BindingKind + ResourceExt + Send> Sink<B> for BindingSink {
     fn relisting(&mut self) {
         self.seen.clear();
+        self.before = self.app.bindings.all();
     }
 
     fn applied(&mut self, object: B, listed: bool) {
@@ -266,7 +270,7 @@ impl<B: BindingKind + ResourceExt + Send> Sink<B> for BindingSink {
 
     fn synced(&mut self) {
         let cluster_wide = self.list == List::ClusterResourceBindings;
-        for (key, binding) in self.app.bindings.all() {
+        for (key, binding) in std::mem::take(&mut self.before) {
             if binding.reference.namespace.is_none() == cluster_wide && !self.seen.contains(&binding.uid) {
                 self.remove(key, &binding.uid, Lane::CatchUp);
             }

@@ -10,8 +10,8 @@ use super::failure::Failure;
 use super::intent::{Intent, Order};
 use super::lane::{Ended, Turn};
 use super::member::Member;
-use super::write::{Address, Applied};
-use super::{discovery, hub_mark, namespaces};
+use super::write::Applied;
+use super::{discovery, namespaces};
 use crate::app::App;
 use crate::failover::moves::News;
 use crate::queue::Lane;
@@ -56,12 +56,10 @@ pub async fn run(app: Arc<App>, member: Arc<Member>, cancel: CancellationToken) 
 
 async fn carry_out(app: &App, member: &Member, turn: &Turn) -> Ended {
     let Order { intent, kind } = &turn.order;
-    let address = Address { client: &member.connection.work, kind, key: &turn.key, guard: &app.write_guard };
+    let address = member.address(app, kind, &turn.key);
     match intent {
         Intent::Apply { manifest, on_foreign } => {
-            if let Some(why) = hub_mark::pause_by_mark(member) {
-                // A hub that came back older, or another one, would put old
-                // content over newer.
+            if let Some(why) = member.hub_mark.pause(member) {
                 return Ended::Failed(Failure::Paused(why));
             }
             let ours = member.copies.get(&turn.key).filter(super::copies::Copy::may_be_overwritten);
@@ -153,7 +151,7 @@ fn settle(app: &App, member: &Member, turn: Turn, ended: &Ended) {
         }
         if is_apply
             && !matches!(failure, Failure::Raced(_))
-            && app.fleet.observe_failure(&key, &member.name, explain(failure, member, &turn))
+            && app.fleet.observe_failure(&key, &member.name, explain(failure, member, &turn), failure.is_final())
         {
             app.status_due(&key);
             app.tell_refused(&key, &member.name, failure);

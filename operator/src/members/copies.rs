@@ -44,6 +44,12 @@ impl Copy {
         self.verified.is_some() && self.verified == self.fields && *self.hash == *hash && !self.deleting
     }
 
+    /// It belongs to this binding, and no other hub has put its mark on it. One
+    /// without such a mark is Karmada's, whose bindings go on here.
+    pub fn is_of(&self, binding: &str, hub: &str) -> bool {
+        *self.binding == *binding && (self.hub.is_empty() || *self.hub == *hub)
+    }
+
     /// This process has not verified the copy yet.
     pub fn is_unverified(&self) -> bool {
         self.verified.is_none()
@@ -169,9 +175,11 @@ impl Copies {
         }
     }
 
-    /// Keys of `kind` that are known here.
-    pub fn keys_of(&self, kind: &Gvk) -> Vec<ObjectKey> {
-        self.lock().copies.keys().filter(|key| key.gvk == *kind).cloned().collect()
+    /// The copies of `kind` that are known here, with their uids.
+    pub fn of_kind(&self, kind: &Gvk) -> HashMap<ObjectKey, Box<str>> {
+        let inner = self.lock();
+        let of_kind = inner.copies.iter().filter(|(key, _)| key.gvk == *kind);
+        of_kind.map(|(key, copy)| (key.clone(), copy.uid.clone())).collect()
     }
 
     /// How many copies there are: the base of the delete budget (promise I7).

@@ -3,7 +3,7 @@
 //! Enters: objects with our managed label. Leaves: what changed, in the copies
 //! and the fleet map, and the templates to look at again.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use atoll_decide::ids::{Gvk, ObjectKey};
@@ -28,7 +28,7 @@ const OURS: &str = "karmada.io/managed=true";
 /// Watches until the task is cancelled.
 pub async fn run(app: Arc<App>, member: Arc<Member>, gvk: Gvk, kind: Arc<KindInfo>) {
     let api: Api<DynamicObject> = Api::all_with(member.connection.work.clone(), &kind.resource);
-    let sink = CopySink { app, member, gvk, seen: HashSet::new() };
+    let sink = CopySink { app, member, gvk, before: HashMap::new(), seen: HashSet::new() };
     follow(api, watcher::Config::default().labels(OURS).timeout(RENEW_SECONDS), sink).await;
 }
 
@@ -36,6 +36,8 @@ struct CopySink {
     app: Arc<App>,
     member: Arc<Member>,
     gvk: Gvk,
+    /// What was there when a list began, with its uid. A copy that was made since is newer than the list.
+    before: HashMap<ObjectKey, Box<str>>,
     seen: HashSet<ObjectKey>,
 }
 
@@ -59,6 +61,7 @@ impl CopySink {
 impl Sink<DynamicObject> for CopySink {
     fn relisting(&mut self) {
         self.seen.clear();
+        self.before = self.member.copies.of_kind(&self.gvk);
     }
 
     fn applied(&mut self, object: DynamicObject, listed: bool) {
@@ -84,7 +87,12 @@ impl Sink<DynamicObject> for CopySink {
     }
 
     fn deleted(&mut self, object: DynamicObject) {
-        self.lost(self.key(&object), Lane::User);
+        let key = self.key(&object);
+        let uid = object.uid().unwrap_or_default();
+        // It may have been made anew already, and the answer to that was quicker.
+        if self.member.copies.get(&key).is_none_or(|copy| *copy.uid == *uid) {
+            self.lost(key, Lane::User);
+        }
     }
 
     fn broken(&mut self, error: &watcher::Error) {
@@ -93,19 +101,21 @@ impl Sink<DynamicObject> for CopySink {
         if let InitialListFailed(kube::Error::Api(status)) | WatchStartFailed(kube::Error::Api(status)) = error
             && matches!(status.code, 403 | 404)
         {
-            // The member says that there is nothing to see for us: a
-            // comparison must not wait for it.
+            // The member says that there is nothing to see for us: neither a
+            // comparison nor a leave must wait for it.
+            self.member.copies.set_synced(&self.gvk, true);
             self.member.listed(&self.gvk);
         }
     }
 
     fn synced(&mut self) {
-        for key in self.member.copies.keys_of(&self.gvk) {
-            if !self.seen.contains(&key) {
+        let before = std::mem::take(&mut self.before);
+        let seen = std::mem::take(&mut self.seen);
+        for (key, uid) in before.into_iter().filter(|(key, _)| !seen.contains(key)) {
+            if self.member.copies.get(&key).is_some_and(|copy| copy.uid == uid) {
                 self.lost(key, Lane::CatchUp);
             }
         }
-        self.seen = HashSet::new();
         self.member.copies.set_synced(&self.gvk, true);
         self.member.listed(&self.gvk);
         self.app.judge.notify_one();

@@ -64,7 +64,9 @@ async fn publish(app: &App, member: &Member, with_resources: bool) -> Result<boo
                 put_resources(status, summary);
             }
         }
-        put_pause(status, paused.as_ref());
+        if member.hub_mark.is_read() {
+            put_pause(status, paused.as_ref());
+        }
     })
     .await?;
     if let Written::Now(cluster) = written {

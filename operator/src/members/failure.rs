@@ -83,6 +83,21 @@ impl Failure {
         }
     }
 
+    /// Whether it stays so until somebody does something, here or there.
+    pub fn is_final(&self) -> bool {
+        match self {
+            Self::Unauthorized(_) | Self::Forbidden(_) | Self::KindMissing | Self::Rejected(_) | Self::Foreign(_) => {
+                true
+            }
+            Self::Silent(_)
+            | Self::Busy(_)
+            | Self::NamespaceMissing(_)
+            | Self::Terminating(_)
+            | Self::Raced(_)
+            | Self::Paused(_) => false,
+        }
+    }
+
     /// Whether the member said nothing at all.
     pub fn is_silence(&self) -> bool {
         matches!(self, Self::Silent(_))

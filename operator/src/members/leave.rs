@@ -9,7 +9,9 @@ use std::time::Duration;
 use atoll_crds::Cluster;
 use atoll_crds::names::{annotation, finalizer};
 use atoll_decide::failover::Source;
-use atoll_decide::ids::ClusterName;
+use atoll_decide::health::observation::About;
+use atoll_decide::health::verdict::{ApiState, Trouble};
+use atoll_decide::ids::{ClusterName, ObjectKey};
 use kube::ResourceExt;
 
 use super::intent::{Intent, Order};
@@ -27,19 +29,29 @@ pub async fn drive(app: &Arc<App>, cluster: &Cluster) -> Result<(), kube::Error>
     if !app.leads() || !cluster.finalizers().iter().any(|held| held == finalizer::CLUSTER) {
         return Ok(());
     }
-    let keep = cluster.annotations().get(annotation::KEEP_OBJECTS).is_some_and(|value| value == "true");
-    let member = app.members.get(&name);
-    let reachable = member.is_some() && app.fleet.view().source(&name) == Source::Known;
-    if let Some(member) = member.filter(|_| reachable) {
-        let left = take_away(app, &member, keep);
-        if left > 0 {
-            tracing::info!(cluster = %name, left, "copies are leaving");
-            app.members.changed.add_after(name, Lane::User, LOOK_AGAIN);
-            return Ok(());
+    let keep = keeps_objects(cluster);
+    let left_behind = match app.members.get(&name) {
+        Some(member) if !is_lost(app, &name) => {
+            // What is not known yet is not absent: the unit may have just begun, or the cluster is slow to answer.
+            if app.fleet.view().source(&name) != Source::Known || !member.has_listed(app) {
+                app.members.changed.add_after(name, Lane::User, LOOK_AGAIN);
+                return Ok(());
+            }
+            let left = take_away(app, &member, keep);
+            if left > 0 {
+                tracing::info!(cluster = %name, left, "copies are leaving");
+                app.members.changed.add_after(name, Lane::User, LOOK_AGAIN);
+                return Ok(());
+            }
+            let strays = member.copies.all().len();
+            (strays > 0).then(|| format!("{strays} objects there bear our label and have no binding: they stay there"))
         }
-    } else {
-        let message = "the cluster does not answer: its objects stay there; remove them by hand if it comes back";
-        app.tell_cluster(&name, "ObjectsLeftBehind", message, true);
+        Some(_) | None => Some(
+            "the cluster does not answer us: its objects stay there; remove them by hand if it comes back".to_owned(),
+        ),
+    };
+    if let Some(message) = left_behind {
+        app.tell_cluster(&name, "ObjectsLeftBehind", &message, true);
     }
     let written = cluster_write::marks(&app.hub, cluster, |cluster| {
         cluster.finalizers_mut().retain(|held| held != finalizer::CLUSTER);
@@ -51,21 +63,54 @@ pub async fn drive(app: &Arc<App>, cluster: &Cluster) -> Result<(), kube::Error>
     Ok(())
 }
 
+/// Whether the Cluster leaves without its objects.
+pub fn keeps_objects(cluster: &Cluster) -> bool {
+    cluster.annotations().get(annotation::KEEP_OBJECTS).is_some_and(|value| value == "true")
+}
+
+/// Only a judged loss gives up on what runs there: no answer, or none for us.
+fn is_lost(app: &App, name: &ClusterName) -> bool {
+    let view = app.fleet.view();
+    let Some(verdict) = view.standings.get(name).map(|standing| &standing.verdict) else { return false };
+    let is_locked_out = matches!(&verdict.trouble, Some(Trouble::WrongAnswer { detail, lasting: true, .. })
+        if matches!(detail.about, About::Credentials | About::Certificate));
+    verdict.api == ApiState::Unreachable || verdict.never_answered || is_locked_out
+}
+
 /// Orders every copy away whose binding has let go of this cluster; returns how
-/// many are left.
+/// many are left. What has no binding is an orphan, and nobody's to take away.
 fn take_away(app: &Arc<App>, member: &Arc<Member>, keep: bool) -> usize {
-    let copies = member.copies.all();
-    for (key, copy) in &copies {
-        let named =
-            app.bindings.get(key).is_some_and(|binding| binding.named_clusters().any(|name| name == member.name));
+    let mut left = 0;
+    let mut waits = false;
+    for (key, copy) in member.copies.all() {
+        let Some(binding) =
+            app.bindings.get(&key).filter(|binding| copy.is_of(&binding.reference.to_string(), &app.hub_uid))
+        else {
+            continue;
+        };
+        left += 1;
         if keep {
-            let intent = Intent::Release { binding: copy.binding.to_string() };
-            member.lane.submit(key.clone(), Order { intent, kind: app.kind(key) }, Lane::User);
-        } else if named {
+            release(app, member, key, &copy.binding);
+        } else if binding.named_clusters().any(|name| name == member.name) {
             // Its binding still counts on it: the pipeline moves it away first
             // (a deleting cluster is no candidate) and then removes the copy.
-            app.reconcile.add(key.clone(), Lane::User);
+            waits = true;
+            app.reconcile.add(key, Lane::User);
         }
     }
-    copies.len()
+    if waits && member.is_first_wait() {
+        let message = "copies stay until their bindings have healthy replacements elsewhere; `kubectl get \
+                       resourcebindings,clusterresourcebindings -A` shows which have none";
+        app.tell_cluster(&member.name, "WaitingForReplacements", message, false);
+    }
+    left
+}
+
+/// An order that waits already keeps its back-off.
+fn release(app: &App, member: &Member, key: ObjectKey, binding: &str) {
+    if member.lane.pending(&key).is_some_and(|order| matches!(order.intent, Intent::Release { .. })) {
+        return;
+    }
+    let kind = app.kind(&key);
+    member.lane.submit(key, Order { intent: Intent::Release { binding: binding.to_owned() }, kind }, Lane::User);
 }

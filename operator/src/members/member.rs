@@ -16,6 +16,7 @@ use kube::Api;
 use kube::runtime::watcher;
 use tokio::sync::{Notify, watch};
 
+use super::approval::{self, Approval};
 use super::connection::{Connection, Endpoint};
 use super::copies::Copies;
 use super::discovery::{self, Apis};
@@ -25,6 +26,7 @@ use super::intent::KindInfo;
 use super::inventory::{Inventory, Nodes, Pods};
 use super::lane::Lane;
 use super::namespaces::{self, Todo};
+use super::write::Address;
 use super::{carry, copy_watch, facts, hub_mark, orphans};
 use crate::app::App;
 use crate::clock;
@@ -62,7 +64,9 @@ pub struct Member {
     /// Something was written there.
     pub acted: Notify,
     /// What it said of the hub it last obeyed.
-    pub hub_mark: Mutex<hub_mark::State>,
+    pub hub_mark: hub_mark::Known,
+    /// A person's word on deletes that wait.
+    pub approval: Approval,
     inner: Mutex<Inner>,
     tasks: Tasks,
 }
@@ -86,6 +90,8 @@ struct Inner {
     paused: Option<String>,
     comparison: Comparison,
     taints_seen: BTreeMap<String, Mono>,
+    /// It was told that the cluster's leave waits for replacements.
+    told_of_wait: bool,
 }
 
 /// Whether what should and what does run there has been compared.
@@ -116,6 +122,7 @@ impl Member {
             paused: None,
             comparison: Comparison::default(),
             taints_seen: BTreeMap::new(),
+            told_of_wait: false,
         };
         Self {
             name,
@@ -129,7 +136,8 @@ impl Member {
             apis: watch::Sender::new(None),
             namespaces: Queue::default(),
             acted: Notify::new(),
-            hub_mark: Mutex::default(),
+            hub_mark: hub_mark::Known::default(),
+            approval: Approval::default(),
             inner: Mutex::new(inner),
             tasks,
         }
@@ -159,6 +167,7 @@ impl Member {
             namespaces::run(Arc::clone(app), Arc::clone(self), todo),
         );
         self.tasks.spawn(name("orphans"), OnExit::EndProcess, orphans::run(Arc::clone(app), Arc::clone(self)));
+        self.tasks.spawn(name("approvals"), OnExit::EndProcess, approval::run(Arc::clone(app), Arc::clone(self)));
         self.tasks.spawn(name("hub mark"), OnExit::EndProcess, hub_mark::run(Arc::clone(app), Arc::clone(self)));
     }
 
@@ -184,16 +193,17 @@ impl Member {
     /// May this object be deleted there now? If not, why, and what a person
     /// can do.
     pub fn admit_delete(&self, app: &App, key: &ObjectKey) -> Result<(), Failure> {
-        if let Some(why) = hub_mark::pause(self) {
+        if let Some(why) = self.hub_mark.pause(self) {
             return Err(Failure::Paused(why));
         }
         let owned = self.copies.len();
         let mut inner = self.lock();
         if inner.budget.is_paused()
-            && let Some(token) = app.approved_deletes(&self.name)
+            && let Some(token) = self.approval.offered(app, self)
             && let Ok(approved) = inner.budget.approve(&token)
         {
             tracing::warn!(cluster = %self.name, approved, "a person approved the waiting deletes");
+            self.approval.take(token);
             inner.paused = None;
         }
         match inner.budget.admit(clock::mono(), owned, key) {
@@ -208,6 +218,11 @@ impl Member {
                 Err(Failure::Paused(why))
             }
         }
+    }
+
+    /// How an object is reached there.
+    pub fn address<'a>(&'a self, app: &'a App, kind: &'a KindInfo, key: &'a ObjectKey) -> Address<'a> {
+        Address { client: &self.connection.work, kind, key, hub: &app.hub_uid, guard: &app.write_guard }
     }
 
     /// Wants nothing of the object there any more, its delete included.
@@ -227,7 +242,7 @@ impl Member {
 
     /// What keeps deletes from going on, for the Cluster's condition.
     pub fn deletes_paused(&self) -> Option<(DeletesPaused, String)> {
-        let by_mark = hub_mark::pause_value(self).zip(hub_mark::pause_by_mark(self));
+        let by_mark = self.hub_mark.pause_to_tell(self);
         let by_budget = || {
             let inner = self.lock();
             let untold = || "deletes were paused before this process began; the next one says what waits".to_owned();
@@ -240,10 +255,21 @@ impl Member {
     /// Begins anew under a new leadership: orders and budget of an earlier one
     /// are the past, and what the Cluster says of paused deletes holds.
     pub fn take_over(&self, deletes_paused: bool) {
+        self.hub_mark.forget();
         self.lane.clear();
         let mut inner = self.lock();
         inner.budget = Budget::new(self.name.clone(), deletes_paused);
         inner.paused = None;
+    }
+
+    /// Whether the lists of all kinds that may have copies there are complete.
+    pub fn has_listed(&self, app: &App) -> bool {
+        let served = self.apis.borrow().as_ref().map(|apis| apis.kinds());
+        let Some(served) = served else { return false };
+        let gvk = |kind: &KindInfo| Gvk::from_api_version(&kind.resource.api_version, &kind.resource.kind);
+        let kinds = app.watched_kinds();
+        let mut there = kinds.iter().map(|kind| gvk(kind)).filter(|kind| served.contains(kind));
+        there.all(|kind| self.copies.is_synced(&kind))
     }
 
     /// When what runs there was last compared completely.
@@ -304,6 +330,11 @@ impl Member {
         if pending.is_empty() {
             inner.comparison = Comparison { pending: None, done: Some(clock::mono()), lost: false };
         }
+    }
+
+    /// Whether a leave that waits is to be told of: the first time.
+    pub fn is_first_wait(&self) -> bool {
+        !std::mem::replace(&mut self.lock().told_of_wait, true)
     }
 
     /// When this process first saw each of these taints there; others are forgotten.

@@ -18,7 +18,6 @@ use serde_json::{Value, json};
 use super::failure::Failure;
 use super::intent::KindInfo;
 use super::member::Member;
-use super::write::Address;
 use crate::app::App;
 use crate::hub::namespaces::Synced;
 use crate::queue::{Lane, Queue};
@@ -74,7 +73,7 @@ pub async fn ensure(app: &App, member: &Member, name: &str) -> Result<(), Failur
     }});
     let manifest = render_for(app, member, &key, object, &synced)?;
     let kind = kind();
-    let address = Address { client: &member.connection.work, kind: &kind, key: &key, guard: &app.write_guard };
+    let address = member.address(app, &kind, &key);
     match address.apply(&manifest, OnForeign::Abort, None).await {
         Ok(_) | Err(Failure::Foreign(_)) => Ok(()),
         Err(failure) => Err(failure),
@@ -98,7 +97,7 @@ async fn delete_ours(app: &App, member: &Member, key: &ObjectKey, uid: &str) -> 
         return Ok(());
     }
     let kind = kind();
-    let address = Address { client: &member.connection.work, kind: &kind, key, guard: &app.write_guard };
+    let address = member.address(app, &kind, key);
     let Some(live) = address.fetch().await? else { return Ok(()) };
     let annotation = |key: &str| live["metadata"]["annotations"][key].as_str().unwrap_or_default();
     if annotation(marks::TEMPLATE_UID) != uid || annotation(marks::HUB_UID) != &*app.hub_uid {

@@ -39,6 +39,7 @@ fn find(app: &App, member: &Member) -> Vec<String> {
     let copies = member.copies.all().into_iter();
     let orphans = copies.filter(|(key, copy)| {
         !copy.binding.is_empty()
+            && *copy.hub == *app.hub_uid
             && !copy.deleting
             && app.bindings.get(key).is_none()
             && app.templates.get(key).is_none()

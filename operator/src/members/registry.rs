@@ -25,6 +25,8 @@ use crate::validate;
 
 /// A Cluster that could not be worked on is looked at again after this.
 const TRY_AGAIN: Duration = Duration::from_secs(2);
+/// See [`within`].
+const HUB_WITHIN: Duration = Duration::from_secs(10);
 /// Credentials are compared with the Secret so often: a renewed token must not
 /// wait for a change of the Cluster object.
 const CHECK_SECRET_EVERY: Duration = Duration::from_secs(20);
@@ -53,6 +55,9 @@ pub enum Error {
     /// No client can be made.
     #[error(transparent)]
     Connection(#[from] super::connection::Error),
+    /// Neither did it refuse.
+    #[error("the hub did not answer within {HUB_WITHIN:?}")]
+    Slow,
     /// The hub did not answer.
     #[error("the hub did not answer: {0}")]
     Hub(#[from] kube::Error),
@@ -77,6 +82,11 @@ pub async fn run(app: Arc<App>, tasks: Tasks) {
     }
 }
 
+/// One Cluster's reads and writes on the hub hold up the others no longer than this.
+async fn within<T, E: Into<Error>>(request: impl Future<Output = Result<T, E>>) -> Result<T, Error> {
+    tokio::time::timeout(HUB_WITHIN, request).await.map_or(Err(Error::Slow), |answer| answer.map_err(Into::into))
+}
+
 async fn update(app: &Arc<App>, tasks: &Tasks, name: &ClusterName) -> Result<(), Error> {
     let Some(cluster) = app.clusters.get(name) else {
         remove(app, name).await;
@@ -84,19 +94,37 @@ async fn update(app: &Arc<App>, tasks: &Tasks, name: &ClusterName) -> Result<(),
     };
     app.publish_cluster(name, None);
     if cluster.metadata.deletion_timestamp.is_some() {
-        return leave::drive(app, &cluster).await.map_err(Error::Hub);
+        let unknown = app.members.get(name).is_none() && app.leads();
+        if unknown && cluster.finalizers().iter().any(|held| held == finalizer::CLUSTER) {
+            // It was leaving when this process began: its copies are there all the same.
+            start_if_possible(app, tasks, &cluster).await?;
+        }
+        return within(leave::drive(app, &cluster)).await;
     }
     if cluster.spec.sync_mode == SyncMode::Pull {
         return Ok(());
     }
-    let endpoint = fetch_endpoint(app, &cluster).await?;
+    let endpoint = within(fetch_endpoint(app, &cluster)).await?;
     let uid = cluster.uid().unwrap_or_default();
     let same = |member: &Arc<Member>| member.endpoint == endpoint && member.uid == uid;
     if !app.members.get(name).as_ref().is_some_and(same) {
-        add_finalizer(app, &cluster).await?;
+        within(add_finalizer(app, &cluster)).await?;
         start(app, tasks, &cluster, endpoint).await?;
     }
     Ok(())
+}
+
+/// Where no way leads to it, it leaves without its objects.
+async fn start_if_possible(app: &Arc<App>, tasks: &Tasks, cluster: &Cluster) -> Result<(), Error> {
+    let started = async { start(app, tasks, cluster, within(fetch_endpoint(app, cluster)).await?).await };
+    match started.await {
+        Err(error @ (Error::Hub(_) | Error::Slow)) => Err(error),
+        Err(error) => {
+            tracing::warn!(cluster = %cluster.name_any(), %error, "a leaving cluster cannot be reached");
+            Ok(())
+        }
+        Ok(()) => Ok(()),
+    }
 }
 
 async fn start(app: &Arc<App>, tasks: &Tasks, cluster: &Cluster, endpoint: Endpoint) -> Result<(), Error> {
@@ -194,7 +222,7 @@ async fn fetch_endpoint(app: &App, cluster: &Cluster) -> Result<Endpoint, Error>
 
 /// Says on the Cluster what keeps it from being worked on.
 async fn tell(app: &App, name: &ClusterName, error: &Error) {
-    if matches!(error, Error::Hub(_)) || !app.leads() {
+    if matches!(error, Error::Hub(_) | Error::Slow) || !app.leads() {
         return;
     }
     if app.members.get(name).is_some() {
@@ -204,10 +232,10 @@ async fn tell(app: &App, name: &ClusterName, error: &Error) {
     }
     let Some(cluster) = app.clusters.get(name) else { return };
     let message = error.to_string();
-    let written = cluster_write::status(&app.hub, &cluster, |status| {
+    let written = within(cluster_write::status(&app.hub, &cluster, |status| {
         let condition = Ready::CredentialsInvalid.condition(&message, None, clock::api_time());
         set_condition(&mut status.conditions, condition);
-    })
+    }))
     .await;
     if let Ok(Written::Now(cluster)) = written {
         app.clusters.put(*cluster);

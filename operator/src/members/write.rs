@@ -8,7 +8,7 @@ use std::time::Duration;
 use atoll_decide::first_write::{self, FIELD_MANAGER, OnForeign, Owner, Step};
 use atoll_decide::ids::ObjectKey;
 use atoll_decide::ownership::Drift;
-use atoll_decide::render::Manifest;
+use atoll_decide::render::{Manifest, marks};
 use kube::Client;
 use kube::api::{DeleteParams, Patch, PatchParams, Preconditions, PropagationPolicy};
 use kube::core::Request;
@@ -29,6 +29,8 @@ pub struct Address<'a> {
     pub kind: &'a KindInfo,
     /// The object.
     pub key: &'a ObjectKey,
+    /// This hub's identity: what bears another's is not ours to take away.
+    pub hub: &'a str,
     /// A write starts only while the Lease outlives its deadline (promise I9).
     pub guard: &'a WriteGuard,
 }
@@ -74,7 +76,7 @@ impl Address<'_> {
     /// `admit` is asked when there is something to delete, and only then.
     pub async fn delete(&self, binding: &str, admit: impl FnOnce() -> Result<(), Failure>) -> Result<bool, Failure> {
         let Some(live) = self.fetch().await? else { return Ok(true) };
-        if first_write::owner(&live) != Owner::Binding(binding.to_owned()) {
+        if !self.is_ours(&live, binding) {
             return Ok(true);
         }
         if live.pointer("/metadata/deletionTimestamp").is_some() {
@@ -100,7 +102,7 @@ impl Address<'_> {
     /// Takes our marks off and leaves the object.
     pub async fn release(&self, binding: &str) -> Result<(), Failure> {
         let Some(live) = self.fetch().await? else { return Ok(()) };
-        if first_write::owner(&live) != Owner::Binding(binding.to_owned()) {
+        if !self.is_ours(&live, binding) {
             return Ok(());
         }
         let patch = Patch::Merge(json!({"metadata": {
@@ -124,6 +126,12 @@ impl Address<'_> {
             Ok(Err(error)) => Err(Failure::of(&error)),
             Err(_) => Err(Failure::Silent(format!("nothing within {DEADLINE:?}"))),
         }
+    }
+
+    /// It belongs to this binding, and no other hub has put its mark on it.
+    fn is_ours(&self, live: &Value, binding: &str) -> bool {
+        let hub = live["metadata"]["annotations"][marks::HUB_UID].as_str();
+        first_write::owner(live) == Owner::Binding(binding.to_owned()) && hub.is_none_or(|hub| hub == self.hub)
     }
 
     async fn create(&self, manifest: &Manifest) -> Result<Applied, Failure> {

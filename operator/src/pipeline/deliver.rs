@@ -8,10 +8,10 @@ use atoll_crds::names::label;
 use atoll_crds::policy::propagation::ConflictResolution;
 use atoll_crds::work::binding::BindingSpec;
 use atoll_decide::binding as decision;
-use atoll_decide::failover::Copy;
 use atoll_decide::failover::release::replacement_may_start;
 use atoll_decide::failover::removal::Removal;
 use atoll_decide::failover::task::Task;
+use atoll_decide::failover::{Copy, Health};
 use atoll_decide::first_write::OnForeign;
 use atoll_decide::fleet::Fleet;
 use atoll_decide::ids::{ClusterName, ObjectKey};
@@ -25,6 +25,7 @@ use crate::hub::bindings::Binding;
 use crate::hub::template_watch::into_value;
 use crate::hub::templates::Template;
 use crate::members::intent::{Intent, Order};
+use crate::members::leave;
 use crate::members::member::Member;
 use crate::queue::Lane;
 use crate::validate::policy::Policy;
@@ -68,7 +69,9 @@ async fn order_targets(
     let open: Vec<(&Target, Arc<Member>)> = targets
         .iter()
         .filter(|target| {
-            !is_suspended(&binding.spec, target.cluster.as_str()) && may_start(app, template, binding, target, fleet)
+            !is_suspended(&binding.spec, &target.cluster)
+                && !is_let_go(app, &target.cluster, fleet)
+                && may_start(app, template, binding, target, fleet)
         })
         .filter_map(|target| Some((target, app.members.get(&target.cluster)?)))
         .collect();
@@ -87,7 +90,7 @@ async fn order_targets(
         match manifest {
             Ok(manifest) => order(delivery, member, target, &manifest, &inputs),
             Err(error) => {
-                app.fleet.observe_failure(&template.key, &target.cluster, error.to_string());
+                app.fleet.observe_failure(&template.key, &target.cluster, error.to_string(), true);
                 app.status_due(&template.key);
                 failure = Some(error);
             }
@@ -142,25 +145,52 @@ fn facts_of(binding: &Binding, fleet: &Fleet) -> u64 {
     BuildHasherDefault::<DefaultHasher>::default().hash_one(facts)
 }
 
-fn is_suspended(spec: &BindingSpec, cluster: &str) -> bool {
-    let Some(suspension) = &spec.suspension else { return false };
-    let listed = suspension.dispatching_on_clusters.iter().flat_map(|clusters| &clusters.cluster_names);
-    suspension.dispatching == Some(true) || listed.into_iter().any(|name| name == cluster)
+/// The cluster leaves and keeps its objects: what was released there is not taken again.
+fn is_let_go(app: &App, name: &ClusterName, fleet: &Fleet) -> bool {
+    fleet.cluster(name).is_some_and(|cluster| cluster.deleting)
+        && app.clusters.get(name).is_some_and(|cluster| leave::keeps_objects(&cluster))
+}
+
+fn is_suspended(spec: &BindingSpec, cluster: &ClusterName) -> bool {
+    spec.suspension.as_ref().is_some_and(|suspension| suspension.holds(cluster.as_str()))
+}
+
+/// Health of the copies on these clusters, for a decision over moves and
+/// removals. What is suspended is not brought to what is wanted, so its copy
+/// says nothing about that (promise I1).
+pub fn health<'a>(
+    app: &App,
+    key: &ObjectKey,
+    spec: Option<&BindingSpec>,
+    clusters: impl Iterator<Item = &'a ClusterName>,
+    fleet: &Fleet,
+) -> Vec<Copy<'a>> {
+    let copies = app.fleet.copies(key);
+    let health_of = |cluster: &ClusterName| {
+        if spec.is_some_and(|spec| is_suspended(spec, cluster)) {
+            return Health::Unknown;
+        }
+        app.copy_health(key, cluster, &copies, fleet)
+    };
+    clusters.map(|cluster| (cluster, health_of(cluster))).collect()
 }
 
 /// Purge mode Directly: nothing new starts while the old copy may still run.
 fn may_start(app: &App, template: &Template, binding: &Binding, target: &Target, fleet: &Fleet) -> bool {
     let tasks = tasks::read(&binding.spec.graceful_eviction_tasks);
     tasks.iter().filter(|task| !task.clusters_before.contains(&target.cluster)).all(|task| {
-        let gone = is_seen_gone(app, &template.key, &task.from);
+        let gone = is_gone(app, &template.key, &task.from);
         let fenced = fleet.cluster(&task.from).is_some_and(|cluster| cluster.fenced);
         replacement_may_start(task, gone, fenced)
     })
 }
 
-/// Whether the member's watch has listed the kind and shows no such copy.
-pub fn is_seen_gone(app: &App, key: &ObjectKey, cluster: &ClusterName) -> bool {
-    app.members.get(cluster).is_some_and(|member| member.copies.is_synced(&key.gvk) && member.copies.get(key).is_none())
+/// Whether a read or a delete there has said that there is no such copy, and
+/// nothing has come since. A watch that no longer shows it says less: its label
+/// may have been stripped (promise I2).
+pub fn is_gone(app: &App, key: &ObjectKey, cluster: &ClusterName) -> bool {
+    let nothing_since = |member: Arc<Member>| member.copies.get(key).is_none() && !member.lane.is_applying(key);
+    app.fleet.is_confirmed_gone(key, cluster) && app.members.get(cluster).is_some_and(nothing_since)
 }
 
 /// The template's content: as the watch brought it, or read again.
@@ -293,46 +323,56 @@ fn remove_dropped(
     fleet: &Fleet,
 ) {
     let named: Vec<ClusterName> = binding.named_clusters().collect();
-    let purged = policy.map(|policy| purged(app, template, policy, binding, targets, fleet)).unwrap_or_default();
+    let aside = policy.map(|policy| Aside { app, template, policy, binding, targets, fleet });
+    let purged = aside.as_ref().map(purged).unwrap_or_default();
     let mark = binding.reference.to_string();
     for member in app.members.all() {
         let goes_first = purged.contains(&member.name);
         if named.contains(&member.name) && !goes_first {
             continue;
         }
-        let ours = member.copies.get(&template.key).is_some_and(|copy| *copy.binding == *mark);
-        if !ours {
+        let copy = member.copies.get(&template.key);
+        // What has to go before its replacement starts is asked for by name: only the member's answer makes it gone.
+        let is_unsure = goes_first && copy.is_none() && !app.fleet.is_confirmed_gone(&template.key, &member.name);
+        if !is_unsure && !copy.is_some_and(|copy| copy.is_of(&mark, &app.hub_uid)) {
             drop_wish(&member, &template.key);
             continue;
         }
-        let Some(policy) = policy else { continue };
-        let why = match may_remove(app, template, policy, &member.name, targets, fleet) {
+        let Some(aside) = &aside else { continue };
+        let why = match may_remove(aside, &member.name) {
             Removal::Delete(why) => format!("{why:?}"),
             Removal::Keep(_) if goes_first => "purge mode Directly".to_owned(),
-            Removal::Keep(_) => continue,
+            Removal::Keep(_) => {
+                // It may have been ordered away before its replacement fell ill (promise I1).
+                if is_leaving(&member, &template.key) {
+                    member.want_nothing(&template.key);
+                }
+                continue;
+            }
         };
+        if is_leaving(&member, &template.key) {
+            continue;
+        }
         tracing::info!(object = %template.key, cluster = %member.name, why, "removing a dropped copy");
         let intent = Intent::Delete { binding: mark.clone() };
         member.lane.submit(template.key.clone(), Order { intent, kind: app.kind(&template.key) }, Lane::User);
     }
 }
 
+fn is_leaving(member: &Member, key: &ObjectKey) -> bool {
+    member.lane.pending(key).is_some_and(|order| matches!(order.intent, Intent::Delete { .. }))
+}
+
 /// Clusters being vacated whose old copy goes before its replacement starts.
-fn purged(
-    app: &App,
-    template: &Template,
-    policy: &Policy,
-    binding: &Binding,
-    targets: &[Target],
-    fleet: &Fleet,
-) -> Vec<ClusterName> {
-    let tasks = tasks::read(&binding.spec.graceful_eviction_tasks);
+fn purged(aside: &Aside<'_>) -> Vec<ClusterName> {
+    let tasks = tasks::read(&aside.binding.spec.graceful_eviction_tasks);
     if tasks.is_empty() {
         return Vec::new();
     }
-    with_dropped(app, template, policy, targets, fleet, |dropped| {
+    aside.decide(|dropped| {
         let may_go = |task: &&Task| {
-            !targets.iter().any(|target| target.cluster == task.from) && decision::may_purge(task, dropped, fleet)
+            !aside.targets.iter().any(|target| target.cluster == task.from)
+                && decision::may_purge(task, dropped, aside.fleet)
         };
         tasks.iter().filter(may_go).map(|task| task.from.clone()).collect()
     })
@@ -345,34 +385,31 @@ fn drop_wish(member: &Member, key: &ObjectKey) {
     }
 }
 
-fn may_remove(
-    app: &App,
-    template: &Template,
-    policy: &Policy,
-    cluster: &ClusterName,
-    targets: &[Target],
-    fleet: &Fleet,
-) -> Removal {
-    with_dropped(app, template, policy, targets, fleet, |dropped| decision::may_remove(dropped, cluster, fleet))
+fn may_remove(aside: &Aside<'_>, cluster: &ClusterName) -> Removal {
+    aside.decide(|dropped| decision::may_remove(dropped, cluster, aside.fleet))
 }
 
 /// What decides over copies on clusters that are no targets.
-fn with_dropped<T>(
-    app: &App,
-    template: &Template,
-    policy: &Policy,
-    targets: &[Target],
-    fleet: &Fleet,
-    decide: impl FnOnce(&decision::Dropped<'_>) -> T,
-) -> T {
-    let copies = app.fleet.copies(&template.key);
-    let health = targets.iter().map(|one| (&one.cluster, app.copy_health(&template.key, &one.cluster, &copies, fleet)));
-    let health: Vec<Copy<'_>> = health.collect();
-    let replicas = template.demand.as_ref().map(|demand| demand.replicas);
-    decide(&decision::Dropped {
-        placement: &policy.placement,
-        divided: replicas.is_some() && policy.placement.replicas != ReplicaScheduling::Duplicated,
-        replicas,
-        remaining: &health,
-    })
+struct Aside<'a> {
+    app: &'a App,
+    template: &'a Template,
+    policy: &'a Policy,
+    binding: &'a Binding,
+    targets: &'a [Target],
+    fleet: &'a Fleet,
+}
+
+impl Aside<'_> {
+    fn decide<T>(&self, decide: impl FnOnce(&decision::Dropped<'_>) -> T) -> T {
+        let Self { app, template, policy, binding, targets, fleet } = self;
+        let clusters = targets.iter().map(|target| &target.cluster);
+        let health = health(app, &template.key, Some(&binding.spec), clusters, fleet);
+        let replicas = template.demand.as_ref().map(|demand| demand.replicas);
+        decide(&decision::Dropped {
+            placement: &policy.placement,
+            divided: replicas.is_some() && policy.placement.replicas != ReplicaScheduling::Duplicated,
+            replicas,
+            remaining: &health,
+        })
+    }
 }

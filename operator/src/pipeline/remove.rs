@@ -70,7 +70,7 @@ fn holders(
         .members
         .all()
         .into_iter()
-        .filter(|member| member.copies.get(key).is_some_and(|copy| *copy.binding == *mark));
+        .filter(|member| member.copies.get(key).is_some_and(|copy| copy.is_of(mark, &app.hub_uid)));
     binding.named_clusters().chain(seen.map(|member| member.name.clone())).collect()
 }
 

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use atoll_crds::work::binding::BindingStatus;
 use atoll_crds::{ClusterResourceBinding, ResourceBinding};
+use atoll_decide::binding::Outcome;
 use atoll_decide::ids::{ClusterName, ObjectKey};
 use atoll_decide::interpret::{self, StatusItem};
 use kube::Api;
@@ -44,6 +45,8 @@ struct Remembered {
     news: Option<ScheduleNews>,
     created_at: Option<atoll_decide::time::Mono>,
     written_at: Option<atoll_decide::time::Mono>,
+    /// What the template's status was last found to say: of these members' statuses, at this version of the template.
+    template: Option<(u64, Arc<str>)>,
 }
 
 impl Statuses {
@@ -51,7 +54,16 @@ impl Statuses {
     pub fn note_schedule(&self, key: &ObjectKey, news: ScheduleNews) {
         self.with(key, |remembered| {
             remembered.created_at.get_or_insert_with(clock::mono);
-            remembered.news = Some(news);
+            // A later look at the same generation that changes nothing knows less of the schedule than the one that
+            // made it, and the first status may not be written yet.
+            let before = remembered.news.take().filter(|old| {
+                let is_made = matches!(old.outcome, Outcome::Scheduled(_));
+                is_made && news.outcome == Outcome::Stands && old.generation == news.generation
+            });
+            remembered.news = Some(match before {
+                Some(old) => ScheduleNews { left_out: news.left_out, ..old },
+                None => news,
+            });
         });
     }
 
@@ -114,8 +126,9 @@ async fn update(app: &App, key: &ObjectKey) -> Result<(), kube::Error> {
 fn too_early(binding: &Binding, copies: &Copies, remembered: &Remembered) -> Option<Duration> {
     let now = clock::mono();
     if binding.status.is_none() {
-        let answered = |name: &str| copies.get(name).is_some_and(crate::fleet::CopyState::has_answered);
-        let all = binding.spec.clusters.iter().all(|target| answered(&target.name));
+        // A failure that passes by itself is worth no write before the wait is over.
+        let settled = |name: &str| copies.get(name).is_some_and(crate::fleet::CopyState::is_settled);
+        let all = binding.spec.clusters.iter().all(|target| settled(&target.name));
         let since = remembered.created_at.map_or(FIRST_WAIT, |at| now.since(at));
         return (!all && since < FIRST_WAIT).then(|| FIRST_WAIT.saturating_sub(since));
     }
@@ -170,31 +183,51 @@ fn status_of<'a>(binding: &'a Binding, copies: &'a Copies, cluster: &ClusterName
     told.into_iter().find(|item| item.cluster_name == cluster.as_str()).and_then(|item| item.status.as_ref())
 }
 
+fn fingerprint(items: &[StatusItem<'_>]) -> u64 {
+    use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
+    let facts: Vec<_> = items.iter().map(|item| (item.cluster, item.status.map(Value::to_string))).collect();
+    BuildHasherDefault::<DefaultHasher>::default().hash_one(facts)
+}
+
 /// The template's own status, for the kinds that have one.
 async fn update_template(app: &App, key: &ObjectKey, binding: &Binding, copies: &Copies) -> Result<(), kube::Error> {
     if !interpret::aggregates(&key.gvk) {
         return Ok(());
     }
     let Some(kind) = app.kinds.known(&key.gvk) else { return Ok(()) };
+    let names: Vec<ClusterName> =
+        binding.spec.clusters.iter().map(|target| ClusterName::from(target.name.as_str())).collect();
+    let items: Vec<StatusItem<'_>> =
+        names.iter().map(|cluster| StatusItem { cluster, status: status_of(binding, copies, cluster) }).collect();
+    let told = fingerprint(&items);
+    let before = app.statuses.with(key, |remembered| remembered.template.clone());
+    let seen = app.templates.get(key).map(|template| Arc::clone(&template.resource_version));
+    if before.is_some() && before == seen.map(|version| (told, version)) {
+        return Ok(());
+    }
+    let says = |object: &Value| {
+        let version = object["metadata"]["resourceVersion"].as_str().unwrap_or_default().into();
+        app.statuses.with(key, |remembered| remembered.template = Some((told, version)));
+    };
     let api: Api<DynamicObject> = match &key.namespace {
         Some(namespace) => Api::namespaced_with(app.hub.clone(), namespace.as_str(), &kind.resource),
         None => Api::all_with(app.hub.clone(), &kind.resource),
     };
     let Some(template) = api.get_opt(&key.name).await? else { return Ok(()) };
     let template = into_value(template);
-    let names: Vec<ClusterName> =
-        binding.spec.clusters.iter().map(|target| ClusterName::from(target.name.as_str())).collect();
-    let items: Vec<StatusItem<'_>> =
-        names.iter().map(|cluster| StatusItem { cluster, status: status_of(binding, copies, cluster) }).collect();
     let now = clock::rfc3339();
-    let Some(status) = interpret::aggregate(&key.gvk, &template, &items, &now) else { return Ok(()) };
+    let Some(status) = interpret::aggregate(&key.gvk, &template, &items, &now) else {
+        says(&template);
+        return Ok(());
+    };
     let patch = json!({
         "metadata": {"resourceVersion": template["metadata"]["resourceVersion"]},
         "status": status,
     });
     let parameters = PatchParams { field_manager: Some("atoll-status".into()), ..PatchParams::default() };
     match api.patch_status(&key.name, &parameters, &Patch::Merge(patch)).await {
-        Ok(_) => {
+        Ok(written) => {
+            says(&into_value(written));
             app.metrics.hub.writes.inc(HubWriteLabel::TemplateStatus);
             Ok(())
         }

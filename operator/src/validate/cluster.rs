@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use atoll_crds::Cluster as Raw;
 use atoll_crds::cluster::{ApiState as RawApi, ClusterStatus, DataState as RawData, Grade as RawGrade};
-use atoll_crds::condition::cluster::Fenced;
+use atoll_crds::condition::cluster::{DeletesPaused, Fenced};
 use atoll_crds::condition::{ConditionValue, find_condition, is_true, set_condition};
 use atoll_decide::cluster::{Capacity, Cluster, Grade, Resources};
 use atoll_decide::health::marks::{Change, Condition, ConditionType, Conditions, Status};
@@ -182,13 +182,19 @@ pub fn apply_condition(status: &mut ClusterStatus, change: &Change) {
 /// Whether the status says that the delete budget is used up there. A pause by
 /// the hub's mark is none of it: the mark itself is looked at after each start.
 pub fn deletes_are_paused(raw: &Raw) -> bool {
-    use atoll_crds::condition::cluster::DeletesPaused;
+    pauses_by(raw, DeletesPaused::BudgetExceeded)
+}
+
+/// Whether the status says that this hub came back older than the member.
+pub fn is_rolled_back(raw: &Raw) -> bool {
+    pauses_by(raw, DeletesPaused::HubRolledBack)
+}
+
+fn pauses_by(raw: &Raw, why: DeletesPaused) -> bool {
     let conditions = raw.status.iter().flat_map(|status| &status.conditions);
-    conditions.into_iter().any(|held| {
-        held.type_ == DeletesPaused::TYPE
-            && held.status == "True"
-            && held.reason == DeletesPaused::BudgetExceeded.reason()
-    })
+    conditions
+        .into_iter()
+        .any(|held| held.type_ == DeletesPaused::TYPE && held.status == "True" && held.reason == why.reason())
 }
 
 #[cfg(test)]

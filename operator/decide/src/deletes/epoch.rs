@@ -44,15 +44,22 @@ pub enum Pause {
     },
     /// This hub is behind what it has done before: it was restored.
     #[error(
-        "the hub is at resourceVersion {here}, the member was served at {marked}: the hub came back older; deletes and \
-         placement changes wait for approval"
+        "the hub came back older than resourceVersion {marked}, at which the member was served: deletes and placement \
+         changes wait for approval"
     )]
     OlderHub {
         /// What was acted on at the member.
         marked: u64,
-        /// Where this hub is now.
-        here: u64,
     },
+}
+
+impl Pause {
+    /// What a person repeats to let this hub go on there. It names what was
+    /// seen, so it is worth nothing for another hub or another mark; and it
+    /// stays the same while this hub's own version grows.
+    pub fn token(&self) -> String {
+        format!("hub-{:08x}", xxhash_rust::xxh3::xxh3_64(self.to_string().as_bytes()) >> 32)
+    }
 }
 
 impl HubMark {
@@ -64,9 +71,19 @@ impl HubMark {
                 Epoch::Pause(Pause::OtherHub { marked: marked.uid.clone(), here: here.uid.clone() })
             }
             Some(marked) if marked.resource_version > here.resource_version => {
-                Epoch::Pause(Pause::OlderHub { marked: marked.resource_version, here: here.resource_version })
+                Epoch::Pause(Pause::OlderHub { marked: marked.resource_version })
             }
             Some(_) | None => Epoch::Proceed,
+        }
+    }
+
+    /// The same where this hub was found to be an older one before: it stays
+    /// so until a person has looked or the mark is another, however far its own
+    /// version has grown since.
+    pub fn compare_again(marked: Option<&Self>, here: &Self) -> Epoch {
+        match marked {
+            Some(marked) if marked.uid == here.uid => Epoch::Pause(Pause::OlderHub { marked: marked.resource_version }),
+            Some(_) | None => Self::compare(marked, here),
         }
     }
 
@@ -96,10 +113,22 @@ mod tests {
         assert_eq!(HubMark::compare(None, &here), Epoch::Proceed);
         assert_eq!(HubMark::compare(Some(&mark("hub", 100)), &here), Epoch::Proceed);
         assert_eq!(HubMark::compare(Some(&mark("hub", 99)), &here), Epoch::Proceed);
-        let older = Pause::OlderHub { marked: 101, here: 100 };
+        let older = Pause::OlderHub { marked: 101 };
         assert_eq!(HubMark::compare(Some(&mark("hub", 101)), &here), Epoch::Pause(older));
         let other = Pause::OtherHub { marked: "old".into(), here: "hub".into() };
         assert_eq!(HubMark::compare(Some(&mark("old", 1)), &here), Epoch::Pause(other));
+    }
+
+    #[test]
+    fn an_older_hub_that_has_grown_past_the_mark_is_still_an_older_one() {
+        let marked = mark("hub", 101);
+        let before = HubMark::compare(Some(&marked), &mark("hub", 100));
+        assert_eq!(HubMark::compare_again(Some(&marked), &mark("hub", 5000)), before, "and its token holds");
+        assert_eq!(HubMark::compare_again(None, &mark("hub", 100)), Epoch::Proceed);
+        assert!(matches!(
+            HubMark::compare_again(Some(&mark("other", 1)), &mark("hub", 100)),
+            Epoch::Pause(Pause::OtherHub { .. })
+        ));
     }
 
     #[test]
