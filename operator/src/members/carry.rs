@@ -60,7 +60,8 @@ async fn carry_out(app: &App, member: &Member, turn: &Turn) -> Ended {
     match intent {
         Intent::Apply { manifest, on_foreign } => {
             if let Some(why) = member.hub_mark.pause(member) {
-                return Ended::Failed(Failure::Paused(why));
+                let is_due = member.hub_mark.is_due();
+                return if is_due { Ended::Again(LOOK_AGAIN) } else { Ended::Failed(Failure::Paused(why)) };
             }
             let ours = member.copies.get(&turn.key).filter(super::copies::Copy::may_be_overwritten);
             let applied = address.apply(manifest, *on_foreign, ours.as_ref().map(|copy| &*copy.uid)).await;

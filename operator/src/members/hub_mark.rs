@@ -46,7 +46,7 @@ pub struct Known {
 struct State {
     /// None: not read yet.
     epoch: Option<Epoch>,
-    /// Why the last try to read it failed.
+    /// Why it cannot be read, when somebody has to do something about that.
     unread: Option<String>,
     /// The mark, and when this process wrote it.
     mark: Option<(HubMark, Mono)>,
@@ -62,7 +62,7 @@ impl Known {
         let state = self.lock();
         match &state.epoch {
             None => {
-                let why = state.unread.as_deref().unwrap_or("it was not asked yet");
+                let why = state.unread.as_deref().unwrap_or("it has not answered yet");
                 Some(format!("what the member knows of its hub has not been read yet: {why}"))
             }
             Some(Epoch::Proceed) => None,
@@ -70,7 +70,14 @@ impl Known {
         }
     }
 
-    /// The same for the Cluster's condition: what a person has to decide. A mark
+    /// Whether it is merely about to be read: nothing is wrong with what waits
+    /// for that.
+    pub fn is_due(&self) -> bool {
+        let state = self.lock();
+        state.epoch.is_none() && state.unread.is_none()
+    }
+
+    /// The pause for the Cluster's condition: what a person has to decide. A mark
     /// that was merely not read yet is none of it.
     pub fn pause_to_tell(&self, member: &Member) -> Option<(DeletesPaused, String)> {
         let state = self.lock();
@@ -116,7 +123,7 @@ pub async fn run(app: Arc<App>, member: Arc<Member>) {
         if !known.is_read() {
             if let Err(failure) = read(&app, &member).await {
                 tracing::debug!(cluster = %member.name, %failure, "hub mark not read");
-                known.lock().unread = Some(failure.to_string());
+                known.lock().unread = failure.is_final().then(|| failure.to_string());
                 tokio::time::sleep(READ_AGAIN).await;
                 continue;
             }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use atoll_decide::first_write::{self, FIELD_MANAGER, OnForeign, Owner, Step};
 use atoll_decide::ids::ObjectKey;
+use atoll_decide::interpret;
 use atoll_decide::ownership::Drift;
 use atoll_decide::render::{Manifest, marks};
 use kube::Client;
@@ -87,8 +88,14 @@ impl Address<'_> {
             uid: live["metadata"]["uid"].as_str().map(str::to_owned),
             resource_version: live["metadata"]["resourceVersion"].as_str().map(str::to_owned),
         };
+        // What must not run twice is gone only when its pods are.
+        let must_end = interpret::must_not_run_twice(&self.key.gvk, &live).is_some();
         let parameters = DeleteParams {
-            propagation_policy: Some(PropagationPolicy::Background),
+            propagation_policy: Some(if must_end {
+                PropagationPolicy::Foreground
+            } else {
+                PropagationPolicy::Background
+            }),
             preconditions: Some(preconditions),
             ..DeleteParams::default()
         };
