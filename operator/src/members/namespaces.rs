@@ -41,6 +41,8 @@ pub enum Todo {
 
 /// Works on one member's namespaces until the task is cancelled.
 pub async fn run(app: Arc<App>, member: Arc<Member>, todo: Queue<Todo>) {
+    // Rendered before the overrides are known, one would be written twice.
+    app.synced.wait().await;
     for name in app.namespaces.names() {
         todo.add(Todo::Ensure(name), Lane::CatchUp);
     }
@@ -60,6 +62,9 @@ pub async fn run(app: Arc<App>, member: Arc<Member>, todo: Queue<Todo>) {
 
 /// Makes the namespace, or brings it up to date.
 pub async fn ensure(app: &App, member: &Member, name: &str) -> Result<(), Failure> {
+    if let Some(why) = member.hub_mark.pause(member) {
+        return Err(Failure::Paused(why));
+    }
     let synced = app.namespaces.get(name).unwrap_or_else(|| Synced {
         // `default` and opted-out namespaces: made when an object needs them,
         // with nothing of the hub's on them.
