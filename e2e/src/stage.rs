@@ -6,7 +6,7 @@
 //!
 //! ```no_run
 //! # async fn example() -> anyhow::Result<()> {
-//! let stage = atoll_e2e::stage::Stage::builder().members(["m1", "m2", "m3"]).start().await?;
+//! let stage = atoll_e2e::stage::Stage::builder().fleet(|fleet| fleet.members(["m1", "m2", "m3"])).start().await?;
 //! stage.apply_file(std::path::Path::new("e2e/demo/app.yaml")).await?;
 //! stage.fleet().faults().isolate("m2").await?;
 //! stage.shutdown().await

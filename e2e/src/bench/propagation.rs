@@ -77,8 +77,8 @@ pub async fn measure(site: &Site, plan: &Plan) -> Measured {
 /// Measures on clusters of our own, new ones for each run, with the operator of these sources.
 pub async fn measure_on_stages(members: &[String], plan: &Plan) -> Measured {
     repeat(plan, members.len(), async |index, runs| {
-        let builder = Stage::builder().members(members).faults(false).operator_args(AS_A_USER);
-        let stage = builder.progress(plan.progress).start().await?;
+        let builder = Stage::builder().fleet(|fleet| fleet.members(members).faults(false).progress(plan.progress));
+        let stage = builder.operator_args(AS_A_USER).start().await?;
         let site = site_of(&stage, members).await?;
         let run = measure_once(&site, plan, &Spaces::new(index), index).await;
         let log = || format!("the end of the operator's log:\n{}", stage.operator().log_tail());

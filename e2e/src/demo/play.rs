@@ -47,11 +47,9 @@ impl<'a> Play<'a> {
         narrator.chapter(&format!("A hub and {} clusters on this machine", members.len()));
         let (folder, dir) = folder(settings)?;
         let stage = Stage::builder()
-            .members(&members)
+            .fleet(|fleet| fleet.members(&members).dir(&dir).progress(Progress::for_stderr()))
             .join(false)
-            .dir(&dir)
             .operator_args(["--failover-unconfirmed-after", UNCONFIRMED_AFTER, "--failover-after", TOLERATED_FOR])
-            .progress(Progress::for_stderr())
             .start()
             .await?;
         let watched = Watched::start(&stage, &members).await?;

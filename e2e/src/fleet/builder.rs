@@ -26,11 +26,11 @@ const PROGRAM_VARIABLE: &str = "ATOLL_FLEET_BIN";
 /// Settings of a fleet to be.
 #[derive(Clone, Debug)]
 pub struct FleetBuilder {
-    members: Vec<String>,
+    pub(crate) members: Vec<String>,
     faults: bool,
     dir: Option<PathBuf>,
     keep_data: bool,
-    progress: Progress,
+    pub(crate) progress: Progress,
 }
 
 impl Default for FleetBuilder {

@@ -1,6 +1,5 @@
 //! What a [`Stage`] is made from.
 
-use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, Result};
@@ -8,7 +7,7 @@ use futures::future::try_join_all;
 use tokio::task::spawn_blocking;
 
 use super::{Operator, Programs, Stage};
-use crate::fleet::{Fleet, Progress, control_plane, numbered_names};
+use crate::fleet::{Fleet, FleetBuilder, control_plane, numbered_names};
 
 /// What the operator is told unless a stage says otherwise: nobody waits half a minute in a test for a loss that the
 /// hub alone sees.
@@ -17,39 +16,23 @@ const SETTINGS: [(&str, &str); 1] = [("--failover-unconfirmed-after", "3s")];
 /// Settings of a stage to be.
 #[derive(Clone, Debug)]
 pub struct StageBuilder {
-    members: Vec<String>,
-    faults: bool,
+    fleet: FleetBuilder,
     join: bool,
     operator_arguments: Vec<String>,
-    dir: Option<PathBuf>,
-    progress: Progress,
 }
 
 impl Default for StageBuilder {
     fn default() -> Self {
-        Self {
-            members: numbered_names(3),
-            faults: true,
-            join: true,
-            operator_arguments: Vec::new(),
-            dir: None,
-            progress: Progress::Silent,
-        }
+        let fleet = Fleet::builder().members(numbered_names(3));
+        Self { fleet, join: true, operator_arguments: Vec::new() }
     }
 }
 
 impl StageBuilder {
-    /// Names of the members.
+    /// Changes what the fleet is made from; without it, three members and a folder that goes with them.
     #[must_use]
-    pub fn members<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
-        self.members = names.into_iter().map(Into::into).collect();
-        self
-    }
-
-    /// Whether packets pass the relay that can spoil them. Benches go without.
-    #[must_use]
-    pub fn faults(mut self, faults: bool) -> Self {
-        self.faults = faults;
+    pub fn fleet(mut self, change: impl FnOnce(FleetBuilder) -> FleetBuilder) -> Self {
+        self.fleet = change(self.fleet);
         self
     }
 
@@ -67,32 +50,14 @@ impl StageBuilder {
         self
     }
 
-    /// Folder of the fleet; by default one that goes with it.
-    #[must_use]
-    pub fn dir(mut self, dir: &Path) -> Self {
-        self.dir = Some(dir.to_owned());
-        self
-    }
-
-    /// Where to show what takes time.
-    #[must_use]
-    pub fn progress(mut self, progress: Progress) -> Self {
-        self.progress = progress;
-        self
-    }
-
     /// Builds what is missing, starts everything and returns when the members have joined and are Ready.
     pub async fn start(self) -> Result<Stage> {
-        let progress = self.progress;
+        let progress = self.fleet.progress;
         let programs = Programs::ensure_built(progress).await?;
         // Before the clock starts: it builds for minutes on a new machine.
         spawn_blocking(move || control_plane::ensure_built(progress)).await.context("building the control plane")??;
         let started = Instant::now();
-        let mut builder = Fleet::builder().members(&self.members).faults(self.faults).progress(progress);
-        if let Some(dir) = &self.dir {
-            builder = builder.dir(dir);
-        }
-        let fleet = builder.start().await?;
+        let fleet = self.fleet.clone().start().await?;
         let fleet_up = started.elapsed();
         let hub = fleet.hub_client().await?;
         let operator = Operator::new("atoll", &fleet, &programs, &self.operator_arguments())?;
@@ -106,16 +71,16 @@ impl StageBuilder {
     }
 
     async fn prepare(&self, stage: &Stage) -> Result<()> {
-        let step = self.progress.start("starting the operator");
+        let step = self.fleet.progress.start("starting the operator");
         stage.operator.start().await?;
         step.finish("the operator is ready");
         if self.join { self.join_all(stage).await } else { Ok(()) }
     }
 
     async fn join_all(&self, stage: &Stage) -> Result<()> {
-        let step = self.progress.start("joining the members");
-        try_join_all(self.members.iter().map(|name| stage.join(name))).await?;
-        stage.wait_until_ready(&self.members).await?;
+        let step = self.fleet.progress.start("joining the members");
+        try_join_all(self.fleet.members.iter().map(|name| stage.join(name))).await?;
+        stage.wait_until_ready(&self.fleet.members).await?;
         step.finish("all members have joined");
         Ok(())
     }

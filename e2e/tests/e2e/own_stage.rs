@@ -33,7 +33,7 @@ pub async fn on_stage(play: impl AsyncFnOnce(&Stage) -> Result<()>) -> Result<()
 async fn perform(play: impl AsyncFnOnce(&Stage) -> Result<()>) -> Result<()> {
     let mut place = STAGE.lock().await;
     if place.is_none() {
-        *place = Some(Stage::builder().members(MEMBERS).start().await?);
+        *place = Some(Stage::builder().fleet(|fleet| fleet.members(MEMBERS)).start().await?);
     }
     let stage = place.as_ref().context("the stage has just been started")?;
     let outcome = match mend(stage).await {

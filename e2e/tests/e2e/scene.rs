@@ -412,7 +412,12 @@ async fn start_stage() -> Result<()> {
         return Ok(());
     }
     let admission = ["--webhook-bind", "127.0.0.1:0"];
-    let stage = Stage::builder().members(MEMBERS).faults(false).join(false).operator_args(admission).start().await?;
+    let stage = Stage::builder()
+        .fleet(|fleet| fleet.members(MEMBERS).faults(false))
+        .join(false)
+        .operator_args(admission)
+        .start()
+        .await?;
     let join = async |name: &str, region: &str, tier: &str| {
         let kubeconfig = stage.fleet().member_kubeconfig(name)?.to_string_lossy().into_owned();
         let place = ["--cluster-region", region, "--labels", tier, "--cluster-admin"];
