@@ -70,8 +70,12 @@ impl Display for Report {
         for line in self.lines() {
             table.add_row(line.cells());
         }
-        let (objects, members, runs) = (self.objects, self.members, self.runs.len());
-        writeln!(f, "{objects} ConfigMaps to {members} members, medians of {runs} runs\n\n{table}")?;
+        let (objects, members) = (self.objects, self.members);
+        let runs = match self.runs.len() {
+            1 => "one run".to_owned(),
+            runs => format!("medians of {runs} runs"),
+        };
+        writeln!(f, "{objects} ConfigMaps to {members} members, {runs}\n\n{table}")?;
         if let Some(writes) = &self.hub_writes_by_kind {
             writeln!(f, "\nWrites on the hub in the last burst:")?;
             writes.iter().try_for_each(|(kind, count)| writeln!(f, "  {count:>7}  {kind}"))?;
