@@ -63,7 +63,8 @@ fn cut_api_only() {
     let scene = Scene::new();
     let (api, data) = scene.servers();
     scene.both(Path::Api, Fault::Cut);
-    assert!(is_silence(connect_fails(api)));
+    let failure = connect_fails(api);
+    assert!(is_silence(failure), "{failure:?}");
     Client::connect(data).expect("reached").round(b"alive").expect("echoed");
     scene.faults().heal_all();
     Client::connect(api).expect("reached").round(b"back").expect("echoed");
@@ -102,7 +103,8 @@ fn isolated_member() {
     let scene = Scene::new();
     let (api, data) = scene.servers();
     scene.faults().isolate(&scene.one).expect("known end");
-    assert!(is_silence(connect_fails(api)));
+    let failure = connect_fails(api);
+    assert!(is_silence(failure), "{failure:?}");
     let from_two = scene.member("two").run(move || connect_fails(data));
     assert!(is_silence(from_two));
     let two = scene.member("two");

@@ -15,8 +15,9 @@ use std::process::ExitCode;
 use atoll_e2e::net::{Network, NetworkPlan, enter_user_namespace};
 use libtest_mimic::{Arguments, Failed, Trial};
 
-/// Tests that run side by side. Each has up to two networks, and there are addresses for 16 on a machine.
-const AT_ONCE: usize = 6;
+/// One network at a time: with two, a connection to a cut member was now and then refused instead of unanswered, for a
+/// reason that is not known yet.
+const AT_ONCE: usize = 1;
 
 /// What a test does, under the sentence that says what must be true.
 type Behaviour = (&'static str, fn());
@@ -39,8 +40,7 @@ fn main() -> ExitCode {
 
 fn arguments() -> Arguments {
     let mut arguments = Arguments::from_args();
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    arguments.test_threads = arguments.test_threads.or(Some(cores.min(AT_ONCE)));
+    arguments.test_threads = arguments.test_threads.or(Some(AT_ONCE));
     arguments
 }
 
