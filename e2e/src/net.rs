@@ -10,7 +10,7 @@
 //!
 //! A fleet without faults has no relay: a pair of interfaces joins each member to the hub. Either way the same
 //! addresses answer, and nothing of it is stored anywhere: interfaces go with their handles, namespaces with their
-//! threads, so a killed process leaves none behind.
+//! threads, so a killed process leaves none behind once the kernel and the processes in its namespaces are done.
 
 mod addresses;
 mod fault;
@@ -68,6 +68,7 @@ impl Network {
             tunnel::check_access()?;
         }
         let claim = addresses::claim(plan.members.len())?;
+        hub::remove_leftovers(&claim.plan)?;
         let members: anyhow::Result<Vec<_>> =
             plan.members.iter().zip(0..).map(|(name, place)| MemberNetwork::start(name, &claim.plan, place)).collect();
         let mut network = Self { relay: None, members: members?, faults: None, claim };

@@ -69,6 +69,13 @@ pub struct Pair {
     pub data: Ipv4Addr,
 }
 
+/// A member's place within its block: what its addresses are made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Slot {
+    pub block: u8,
+    pub place: u8,
+}
+
 /// The addresses of one fleet: a run of blocks, each with room for eight members.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AddressPlan {
@@ -94,8 +101,22 @@ impl AddressPlan {
 
     /// The addresses of the control plane (`api`) and of the node (`data`) of the member with this place in the plan.
     pub fn member(&self, place: u8) -> Pair {
-        let block = self.blocks.start + place / MEMBERS_PER_BLOCK;
-        pair(block, FIRST_MEMBER_HOST + place % MEMBERS_PER_BLOCK)
+        let slot = self.slot(place);
+        pair(slot.block, FIRST_MEMBER_HOST + slot.place)
+    }
+
+    pub(super) fn blocks(&self) -> Range<u8> {
+        self.blocks.clone()
+    }
+
+    /// Where the member with this place in the plan sits.
+    pub(super) fn slot(&self, place: u8) -> Slot {
+        Slot { block: self.blocks.start + place / MEMBERS_PER_BLOCK, place: place % MEMBERS_PER_BLOCK }
+    }
+
+    /// Every seat of the plan's blocks, whether this plan has a member there or not.
+    pub(super) fn slots(&self) -> impl Iterator<Item = Slot> {
+        self.blocks().flat_map(|block| (0..MEMBERS_PER_BLOCK).map(move |place| Slot { block, place }))
     }
 
     pub fn pods(&self, place: u8) -> Prefix {

@@ -114,6 +114,13 @@ impl Links {
         moved.with_context(|| format!("move interface {far} to the hub's namespace"))
     }
 
+    /// Deletes an interface that may go by itself meanwhile.
+    pub async fn remove(&self, name: &str) -> anyhow::Result<()> {
+        let Ok(device) = index_of(name) else { return Ok(()) };
+        let deleted = self.delete(device).await;
+        if index_of(name).is_err() { Ok(()) } else { deleted }
+    }
+
     pub async fn delete(&self, device: u32) -> anyhow::Result<()> {
         self.handle.link().del(device).execute().await.with_context(|| format!("delete interface {device}"))
     }
