@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::future::Future;
 use std::pin::pin;
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -28,6 +28,7 @@ static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().expect("thre
 static FLEET: RwLock<Option<Fleet>> = RwLock::const_new(None);
 /// Held while the shared fleet starts, so that it starts once.
 static STARTING: Mutex<()> = Mutex::const_new(());
+static NAMESPACE_MISSING: OnceLock<Option<String>> = OnceLock::new();
 static BUILT: OnceCell<()> = OnceCell::const_new();
 
 tokio::task_local! {
@@ -37,11 +38,16 @@ tokio::task_local! {
 
 /// Gives this process the rights to make networks. Must come before its first thread.
 pub fn prepare() {
-    if !nix::unistd::geteuid().is_root()
-        && let Err(error) = enter_user_namespace()
-    {
-        eprintln!("no user namespace, tests on fleets will fail: {error:#}");
+    let entered = if nix::unistd::geteuid().is_root() { Ok(()) } else { enter_user_namespace() };
+    let missing = entered.err().map(|error| format!("{error:#}"));
+    if let Some(missing) = NAMESPACE_MISSING.get_or_init(|| missing) {
+        eprintln!("no user namespace, tests on fleets will fail: {missing}");
     }
+}
+
+/// Why this process may not make networks, if so.
+pub fn namespace_missing() -> Option<&'static str> {
+    NAMESPACE_MISSING.get()?.as_deref()
 }
 
 /// Ends the fleets of the run.

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use atoll_e2e::net::{End, Fault, Faults, MemberNetwork, Network, Path};
 
-use crate::Behaviour;
-use crate::traffic::{Client, DEADLINE, SILENCE, datagram_pair, echo_on, is_silence, numbers_through, pod_of};
+use super::Behaviour;
+use super::traffic::{Client, DEADLINE, SILENCE, datagram_pair, echo_on, is_silence, numbers_through, pod_of};
 
 pub const ALL: &[Behaviour] = &[
     ("a_cut_api_path_is_silent_while_the_data_path_works", cut_api_only),
@@ -33,7 +33,7 @@ struct Scene {
 
 impl Scene {
     fn new() -> Self {
-        Self { network: crate::network(true), hub: End::Hub, one: End::from("one") }
+        Self { network: super::network(true), hub: End::Hub, one: End::from("one") }
     }
 
     fn faults(&self) -> &Faults {

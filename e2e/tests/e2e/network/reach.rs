@@ -5,8 +5,8 @@ use std::process::{Command, Stdio};
 
 use atoll_e2e::net::{End, Network};
 
-use crate::traffic::{Client, DEADLINE, echo_on, echo_on_hub, pod_of};
-use crate::{Behaviour, BehaviourOfBoth};
+use super::traffic::{Client, DEADLINE, echo_on, echo_on_hub, pod_of};
+use super::{Behaviour, BehaviourOfBoth};
 
 pub const BOTH: &[BehaviourOfBoth] = &[
     ("the_hub_reaches_the_control_plane_node_and_pods_of_every_member", hub_reaches_members),
@@ -22,7 +22,7 @@ pub const BOTH: &[BehaviourOfBoth] = &[
 pub const PAIRS: &[Behaviour] = &[("a_network_without_a_relay_has_no_faults_to_set", no_faults_without_relay)];
 
 fn hub_reaches_members(faults: bool) {
-    let network = crate::network(faults);
+    let network = super::network(faults);
     for member in network.members() {
         for address in [member.api_address(), member.node_address(), pod_of(member)] {
             let mut client = Client::connect(echo_on(member, address)).expect("reached");
@@ -35,7 +35,7 @@ fn hub_reaches_members(faults: bool) {
 }
 
 fn members_reach_hub(faults: bool) {
-    let network = crate::network(faults);
+    let network = super::network(faults);
     let one = network.member("one").expect("planned");
     let ways = [(network.hub_address(), one.api_address()), (network.hub_data_address(), one.node_address())];
     for (address, seen_as) in ways {
@@ -47,7 +47,7 @@ fn members_reach_hub(faults: bool) {
 }
 
 fn members_reach_each_other(faults: bool) {
-    let network = crate::network(faults);
+    let network = super::network(faults);
     let (one, two) = (network.member("one").expect("planned"), network.member("two").expect("planned"));
     for address in [two.api_address(), two.node_address(), pod_of(two)] {
         let server = echo_on(two, address);
@@ -56,7 +56,7 @@ fn members_reach_each_other(faults: bool) {
 }
 
 fn bulk_arrives_whole(faults: bool) {
-    let network = crate::network(faults);
+    let network = super::network(faults);
     let one = network.member("one").expect("planned");
     let bulk: Vec<u8> = (0..8_000_000_u32).map(|number| number.to_le_bytes()[number as usize % 3]).collect();
     let mut client = Client::connect(echo_on(one, one.api_address())).expect("reached");
@@ -64,7 +64,7 @@ fn bulk_arrives_whole(faults: bool) {
 }
 
 fn free_port_refuses(faults: bool) {
-    let network = crate::network(faults);
+    let network = super::network(faults);
     let one = network.member("one").expect("planned");
     for address in [one.api_address(), pod_of(one)] {
         let error = Client::connect((address, 1).into()).err().expect("nobody listens");
@@ -73,7 +73,7 @@ fn free_port_refuses(faults: bool) {
 }
 
 fn process_is_inside(faults: bool) {
-    let network = crate::network(faults);
+    let network = super::network(faults);
     let one = network.member("one").expect("planned");
     let mut cat = Command::new("cat");
     cat.arg("/proc/net/dev").stdout(Stdio::piped());
@@ -87,7 +87,7 @@ fn process_is_inside(faults: bool) {
 }
 
 fn socket_moves_to_a_runtime(faults: bool) {
-    let network = crate::network(faults);
+    let network = super::network(faults);
     let (one, two) = (network.member("one").expect("planned"), network.member("two").expect("planned"));
     let server = echo_on(two, pod_of(two));
     let socket = one.tcp_socket().expect("a socket");
@@ -98,7 +98,7 @@ fn socket_moves_to_a_runtime(faults: bool) {
 }
 
 fn side_by_side(faults: bool) {
-    let (first, second) = (crate::network(faults), crate::network(faults));
+    let (first, second) = (super::network(faults), super::network(faults));
     for network in [&first, &second] {
         let one = network.member("one").expect("planned");
         Client::connect(echo_on(one, one.api_address())).expect("reached").round(b"hello").expect("echoed");
@@ -109,6 +109,6 @@ fn side_by_side(faults: bool) {
 }
 
 fn no_faults_without_relay() {
-    let network: Network = crate::network(false);
+    let network: Network = super::network(false);
     assert!(network.faults().is_none());
 }

@@ -8,7 +8,7 @@ use std::process::Command;
 use atoll_e2e::net::{Network, NetworkPlan};
 use nix::unistd::geteuid;
 
-use crate::Behaviour;
+use super::Behaviour;
 
 pub const ALL: &[Behaviour] =
     &[("everything_that_needs_no_device_works_without_root", works_without_root), (TOLD, told_about_the_device)];
@@ -26,11 +26,11 @@ pub fn relay_missing() -> Option<String> {
     opened.err().map(|error| format!("open {DEVICE}: {error}"))
 }
 
-/// As root: runs this binary again as nobody, all tests of networks without a relay, and those with one where the
-/// device is open to all. A run that began without root shows the same by its other tests.
+/// As root: runs this binary again as nobody, all tests of networks where the device is open to all, and otherwise
+/// those without a relay. A run that began without root shows the same by its other tests.
 fn works_without_root() {
     if is_real_root() {
-        let filter = if device_is_open_to_all() { "relay" } else { "without_a_relay" };
+        let filter = if device_is_open_to_all() { "network::" } else { "without_a_relay" };
         run_as_nobody(filter, "the_hub_reaches_the_control_plane_node_and_pods_of_every_member_without_a_relay");
     }
 }
@@ -50,7 +50,7 @@ fn run_as_nobody(filter: &str, expected: &str) {
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).expect("opened to all");
     // The build folder may be closed to others.
-    let copy = folder.path().join("network");
+    let copy = folder.path().join("e2e");
     std::fs::copy(std::env::current_exe().expect("a path"), &copy).expect("copied");
     let output = Command::new(&copy)
         .args(["--test-threads", "1", filter])
@@ -62,7 +62,7 @@ fn run_as_nobody(filter: &str, expected: &str) {
         .expect("started");
     let text = String::from_utf8_lossy(&output.stdout);
     if text.contains(FORBIDDEN) {
-        return crate::skip(expected, "user namespaces are forbidden here").expect("CI allows user namespaces");
+        return super::skip(expected, "user namespaces are forbidden here").expect("CI allows user namespaces");
     }
     assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
     assert!(text.contains(expected), "{text}");

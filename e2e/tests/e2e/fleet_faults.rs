@@ -23,7 +23,7 @@ pub fn trials() -> Vec<Trial> {
         trial("a_refused_member_is_known_to_be_so_at_once", refused),
         trial("a_delay_is_paid_by_every_answer_of_that_member_alone", delayed),
         trial("a_frozen_api_server_is_silent_and_a_killed_one_refuses", frozen_and_killed),
-        trial("faults_on_a_fleet_without_a_relay_are_an_error_that_says_so", no_relay),
+        trial("faults_on_a_fleet_planned_without_them_are_an_error_that_says_so", no_relay),
     ]
 }
 

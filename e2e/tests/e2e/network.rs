@@ -1,8 +1,6 @@
 //! The fleet's network on the real kernel: who reaches whom, what faults do to real connections, what is left behind.
 //!
-//! A binary without the usual harness, for two reasons: without root it has to enter a user namespace before its first
-//! thread, and as root it starts itself again, as a process that is killed and as one without root. Filters and
-//! options are those of any test.
+//! No control plane runs here, so these tests need no fleet and take seconds.
 
 mod faults;
 mod leftovers;
@@ -12,36 +10,30 @@ mod traffic;
 
 use std::process::ExitCode;
 
-use atoll_e2e::net::{Network, NetworkPlan, enter_user_namespace};
-use libtest_mimic::{Arguments, Failed, Trial};
+use atoll_e2e::net::{Network, NetworkPlan};
+use libtest_mimic::{Failed, Trial};
 
-/// One network at a time: with two, a connection to a cut member was now and then refused instead of unanswered, for a
-/// reason that is not known yet.
-const AT_ONCE: usize = 1;
+use crate::harness;
 
 /// What a test does, under the sentence that says what must be true.
 type Behaviour = (&'static str, fn());
 /// A behaviour of networks with a relay (`true`) and without one.
 type BehaviourOfBoth = (&'static str, fn(bool));
 
-fn main() -> ExitCode {
-    if let Some(role) = leftovers::role() {
-        return role;
-    }
-    let entered = if nix::unistd::geteuid().is_root() { Ok(()) } else { enter_user_namespace() };
-    let missing = entered.err().map(|error| format!("{error:#}"));
+/// Plays the part of a process that a test of this module started, if this is one.
+pub fn role() -> Option<ExitCode> {
+    leftovers::role()
+}
+
+pub fn trials() -> Vec<Trial> {
+    let missing = harness::namespace_missing().map(str::to_owned);
     let relay_missing = missing.clone().or_else(privileges::relay_missing);
     let mut trials = trials_of(reach::PAIRS, missing.as_deref());
     trials.extend(trials_of_both(missing.as_deref(), relay_missing.as_deref()));
     trials.extend(trials_of(faults::ALL, relay_missing.as_deref()));
+    trials.extend(trials_of(leftovers::MIXED, relay_missing.as_deref()));
     trials.extend(trials_of(privileges::ALL, None));
-    libtest_mimic::run(&arguments(), trials).exit_code()
-}
-
-fn arguments() -> Arguments {
-    let mut arguments = Arguments::from_args();
-    arguments.test_threads = arguments.test_threads.or(Some(AT_ONCE));
-    arguments
+    trials
 }
 
 fn trials_of_both(pairs_missing: Option<&str>, relay_missing: Option<&str>) -> Vec<Trial> {
@@ -63,19 +55,18 @@ fn trials_of(behaviours: &[Behaviour], missing: Option<&str>) -> Vec<Trial> {
 }
 
 fn trial(name: String, missing: Option<String>, behaviour: impl FnOnce() + Send + 'static) -> Trial {
-    let shown = name.clone();
-    Trial::test(name, move || match missing {
+    Trial::test(format!("network::{name}"), move || match missing {
         None => {
             behaviour();
             Ok(())
         }
-        Some(reason) => skip(&shown, &reason),
+        Some(reason) => skip(&name, &reason),
     })
 }
 
 /// A test whose part is missing on this machine says so; in CI that is a failure.
 fn skip(name: &str, reason: &str) -> Result<(), Failed> {
-    if std::env::var_os("CI").is_some_and(|ci| ci == "true") {
+    if harness::is_ci() {
         return Err(Failed::from(reason));
     }
     println!("skipped: {name}: {reason}");
@@ -84,6 +75,9 @@ fn skip(name: &str, reason: &str) -> Result<(), Failed> {
 
 /// A network with the members `one` and `two`.
 fn network(faults: bool) -> Network {
-    let members = ["one", "two"].map(str::to_owned).to_vec();
-    Network::start(NetworkPlan { members, faults }).expect("the network starts")
+    Network::start(plan(faults)).expect("the network starts")
+}
+
+fn plan(faults: bool) -> NetworkPlan {
+    NetworkPlan { members: ["one", "two"].map(str::to_owned).to_vec(), faults }
 }
