@@ -8,7 +8,6 @@ pub mod annotation;
 pub mod finalizer;
 pub mod label;
 pub mod reserved;
-pub mod taint;
 
 pub use reserved::{is_never_propagated_group, is_reserved_namespace};
 

@@ -12,12 +12,6 @@ pub const CLUSTER_PROPAGATION_POLICY_NAME: &str = "clusterpropagationpolicy.karm
 /// JSON of the placement behind the current schedule result, on bindings.
 pub const APPLIED_PLACEMENT: &str = "policy.karmada.io/applied-placement";
 
-/// JSON of applied `OverridePolicies`, on Works.
-pub const APPLIED_OVERRIDES: &str = "policy.karmada.io/applied-overrides";
-
-/// JSON of applied `ClusterOverridePolicies`, on Works.
-pub const APPLIED_CLUSTER_OVERRIDES: &str = "policy.karmada.io/applied-cluster-overrides";
-
 /// Namespace of the owning `ResourceBinding`, on manifests.
 pub const BINDING_NAMESPACE: &str = "resourcebinding.karmada.io/namespace";
 
@@ -26,9 +20,6 @@ pub const BINDING_NAME: &str = "resourcebinding.karmada.io/name";
 
 /// Name of the owning `ClusterResourceBinding`, on manifests.
 pub const CLUSTER_BINDING_NAME: &str = "clusterresourcebinding.karmada.io/name";
-
-/// JSON list of what a template refers to, on bindings.
-pub const DEPENDENCIES: &str = "resourcebinding.karmada.io/dependencies";
 
 /// `overwrite` or `abort`, on templates and manifests.
 pub const CONFLICT_RESOLUTION: &str = "work.karmada.io/conflict-resolution";

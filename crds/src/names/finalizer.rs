@@ -9,9 +9,6 @@ pub const BINDING: &str = "karmada.io/binding-controller";
 /// On a `ClusterResourceBinding`.
 pub const CLUSTER_BINDING: &str = "karmada.io/cluster-resource-binding-controller";
 
-/// On a `ResourceBinding` with dependencies.
-pub const DEPENDENCIES: &str = "karmada.io/binding-dependencies-distributor";
-
 /// On a `PropagationPolicy`.
 pub const PROPAGATION_POLICY: &str = "karmada.io/propagation-policy-controller";
 

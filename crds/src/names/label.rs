@@ -8,10 +8,10 @@ pub const PROPAGATION_POLICY_ID: &str = "propagationpolicy.karmada.io/permanent-
 /// and their bindings.
 pub const CLUSTER_PROPAGATION_POLICY_ID: &str = "clusterpropagationpolicy.karmada.io/permanent-id";
 
-/// Identity of a `ResourceBinding`, on itself, its Works and manifests.
+/// Identity of a `ResourceBinding`, on itself and its copies.
 pub const BINDING_ID: &str = "resourcebinding.karmada.io/permanent-id";
 
-/// Identity of a `ClusterResourceBinding`, on itself, its Works and manifests.
+/// Identity of a `ClusterResourceBinding`, on itself and its copies.
 pub const CLUSTER_BINDING_ID: &str = "clusterresourcebinding.karmada.io/permanent-id";
 
 /// `true` on a Namespace that members do not get.
@@ -31,9 +31,6 @@ pub const CLAIMED_BY: &str = "resourcetemplate.karmada.io/claimed-by";
 
 /// `Always` on an object that cannot be deleted.
 pub const DELETION_PROTECTED: &str = "resourcetemplate.karmada.io/deletion-protected";
-
-/// `true` on a Cluster whose data plane, or all of it, is cut off.
-pub const ISOLATED: &str = "atoll.dev/isolated";
 
 /// The value of labels that say yes.
 pub const TRUE: &str = "true";

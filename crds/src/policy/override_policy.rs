@@ -14,7 +14,7 @@ use serde_json::Value;
 use super::selector::{ClusterAffinity, ResourceSelector};
 use crate::schema::any_value;
 
-/// Which objects are changed for which clusters (karmada-api 1.5).
+/// Which objects are changed for which clusters.
 #[derive(CustomResource, Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[kube(
     group = "policy.karmada.io",

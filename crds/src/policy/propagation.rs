@@ -16,7 +16,7 @@ use super::selector::ResourceSelector;
 use super::suspension::Suspension;
 use crate::schema::upstream;
 
-/// What a policy selects and how it is placed (karmada-api 1.4).
+/// What a policy selects and how it is placed.
 #[derive(CustomResource, Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[kube(
     group = "policy.karmada.io",

@@ -59,6 +59,7 @@ const CLUSTER: &[Column] = &[
     wide("REGION", ".spec.region"),
     wide("PROVIDER", ".spec.provider"),
     wide("API-ENDPOINT", ".spec.apiEndpoint"),
+    wide("PROXY-URL", ".spec.proxyURL"),
 ];
 
 const SNAPSHOT: &[Column] = &[

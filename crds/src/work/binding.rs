@@ -18,7 +18,7 @@ use crate::policy::placement::Placement;
 use crate::policy::propagation::ConflictResolution;
 use crate::policy::suspension::SuspendClusters;
 
-/// One template, what it asks for and where it goes (karmada-api 1.7).
+/// One template, what it asks for and where it goes.
 #[derive(CustomResource, Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[kube(
     group = "work.karmada.io",
