@@ -1,5 +1,5 @@
 //! `approve-deletes`: a person lets deletes go on that were paused (promise
-//! I7 of the architecture).
+//! I7).
 //!
 //! Enters: the token the operator gave out. Leaves: an annotation on the
 //! Cluster; the operator acts on it.
@@ -41,13 +41,17 @@ fn validate<'a>(cluster: &'a Cluster, task: &args::ApproveDeletes) -> Result<&'a
     let Some(paused) = paused else {
         bail!("no deletes are paused on cluster {}: there is nothing to approve", task.name)
     };
-    // A token that is a part of another word is not the operator's.
-    let mut words =
-        paused.message.split(|at: char| !at.is_ascii_alphanumeric() && at != '-').filter(|word| !word.is_empty());
-    if !words.any(|word| word == task.token) {
+    if token(&paused.message, task.name.as_str()) != Some(&task.token) {
         bail!("this token is not for what waits on cluster {} now. Look again: {}", task.name, paused.message);
     }
     Ok(&paused.message)
+}
+
+/// The word that the operator's message asks for: what follows this command
+/// and the cluster's name there.
+fn token<'a>(message: &'a str, cluster: &str) -> Option<&'a str> {
+    let (_, rest) = message.split_once(&format!("approve-deletes {cluster} "))?;
+    rest.split(|at: char| !at.is_ascii_alphanumeric() && at != '-').next()
 }
 
 #[cfg(test)]
@@ -66,16 +70,19 @@ mod tests {
         validate(&cluster, &task).map(str::to_owned).map_err(|error| error.to_string())
     }
 
+    /// As the operator words it.
+    const WAITING: &str = "81 deletes wait on m1: a minute may see 40; if they are meant, run `kubectl atoll \
+                           approve-deletes m1 5f3a9c-81`";
+
     #[test]
     fn the_token_of_what_waits_now_approves_it() {
-        let paused = Some((DeletesPaused::BudgetExceeded, "81 deletes wait; approve them with token 5f3a9c-81."));
-        assert!(approve(paused, "5f3a9c-81").is_ok());
+        assert!(approve(Some((DeletesPaused::BudgetExceeded, WAITING)), "5f3a9c-81").is_ok());
     }
 
     #[test]
-    fn an_old_or_cut_off_token_approves_nothing_and_the_present_message_is_shown() {
-        let paused = Some((DeletesPaused::BudgetExceeded, "81 deletes wait; approve them with token 5f3a9c-81."));
-        for token in ["5f3a9c-80", "5f3a9c", ""] {
+    fn an_old_or_cut_off_token_or_another_word_approves_nothing_and_the_present_message_is_shown() {
+        for token in ["5f3a9c-80", "5f3a9c", "", "81", "deletes", "m1"] {
+            let paused = Some((DeletesPaused::BudgetExceeded, WAITING));
             let refusal = approve(paused, token).unwrap_err();
             assert!(refusal.contains("5f3a9c-81"), "{token:?}: {refusal}");
         }
