@@ -57,7 +57,8 @@ pub struct Scene<'a> {
     pub standing: Standing<'a>,
     /// The fleet.
     pub fleet: &'a Fleet,
-    /// `failover.after`
+    /// The setting `failover-after`: what a placement that says nothing of
+    /// isolation tolerates.
     pub after: Duration,
     /// Failover is switched off.
     pub off: Option<Off>,

@@ -1,5 +1,6 @@
-//! The promises of architecture section 1 as predicates, one definition each,
-//! for the property tests; nothing asks them at run time.
+//! The promises of architecture section 1 as predicates, one definition each:
+//! for the property tests, and asserted by the deciders themselves in debug
+//! builds, so that every test on real clusters asks them too.
 //!
 //! Enters: a decision and what it was made from. Leaves: the promise it breaks,
 //! if any. Must not: repeat the decision's own reasoning; each predicate says

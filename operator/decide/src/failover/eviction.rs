@@ -66,7 +66,7 @@ pub struct View<'a> {
     pub twice: &'a Twice,
     /// The policy's `failover.cluster.purgeMode`.
     pub purge: PurgeMode,
-    /// `failover.after`, for placements that say nothing of isolation.
+    /// The setting `failover-after`, for placements that say nothing of isolation.
     pub after: Duration,
 }
 

@@ -5,6 +5,7 @@ use std::fmt;
 use crate::failover::task::{PurgeMode, Task};
 use crate::failover::{Copy, Health, Source, first_not_healthy};
 use crate::ids::ClusterName;
+use crate::invariants;
 use crate::placement::Target;
 
 /// What is known at this moment.
@@ -74,6 +75,12 @@ pub enum Release {
 /// Decides over one task. Time does not come into it: no grace period removes a
 /// copy before its replacement is Healthy (D18).
 pub fn release(scene: Scene<'_>) -> Release {
+    let decided = judge(scene);
+    debug_assert_eq!(invariants::i1_release(scene, &decided), Ok(()));
+    decided
+}
+
+fn judge(scene: Scene<'_>) -> Release {
     if scene.task.suppress_deletion == Some(true) {
         return Release::Wait(Wait::SuppressDeletion);
     }

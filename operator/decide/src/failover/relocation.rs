@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::failover::eviction::Due;
 use crate::failover::task::{PurgeMode, Reason, TAINT_MANAGER, Task};
 use crate::ids::ClusterName;
+use crate::invariants;
 use crate::placement::Target;
 use crate::time::Wall;
 
@@ -53,6 +54,17 @@ impl Plan {
 ///
 /// A target without a feasible replacement stays (I1, D17).
 pub fn plan(
+    current: Current<'_>,
+    due: &[Due],
+    now: Wall,
+    schedule: impl FnOnce(&BTreeSet<ClusterName>, &[Target]) -> Result<Vec<Target>, String>,
+) -> Plan {
+    let plan = relocate(current, due, now, schedule);
+    debug_assert_eq!(invariants::i1_plan(current, &plan), Ok(()));
+    plan
+}
+
+fn relocate(
     current: Current<'_>,
     due: &[Due],
     now: Wall,

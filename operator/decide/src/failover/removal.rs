@@ -5,6 +5,7 @@
 
 use crate::failover::{Copy, Health, Source, first_not_healthy};
 use crate::ids::ClusterName;
+use crate::invariants;
 
 /// The recorded decision that dropped the target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -66,6 +67,12 @@ pub enum Removal {
 /// takes one cluster out of the placement needs no replacement for it, only
 /// that a good copy remains (I1).
 pub fn removal(scene: Scene<'_>) -> Removal {
+    let decided = judge(scene);
+    debug_assert_eq!(invariants::i1_removal(scene, &decided), Ok(()));
+    decided
+}
+
+fn judge(scene: Scene<'_>) -> Removal {
     if scene.remaining.is_empty() {
         return Removal::Keep(Keep::NothingRemains);
     }

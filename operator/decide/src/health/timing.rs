@@ -36,13 +36,13 @@ pub struct Timing {
     pub data: PlaneTiming,
     /// Silence of both planes after which a *confirmed* isolation arms moves.
     pub confirm: Duration,
-    /// `failover.unconfirmedAfter`: the same when the hub sees it alone.
+    /// The setting `failover-unconfirmed-after`: the same when the hub sees it alone.
     pub unconfirmed_after: Duration,
-    /// `failover.after`: what a placement without a toleration for
+    /// The setting `failover-after`: what a placement without a toleration for
     /// `atoll.dev/isolated` tolerates.
     pub after: Duration,
-    /// `whenDataUnknown: move`: silence of the API after which a cluster whose
-    /// data plane was never seen counts as isolated. None: it stays.
+    /// Silence of the API after which a cluster whose
+    /// data plane was never seen counts as isolated. None, as in every profile so far: it stays.
     pub data_unknown_after: Option<Duration>,
     /// Hysteresis on return.
     pub hold_down: HoldDownTiming,
@@ -95,7 +95,7 @@ impl Timing {
         }
     }
 
-    /// This profile with another `failover.unconfirmedAfter`.
+    /// This profile with another `failover-unconfirmed-after`.
     #[must_use]
     pub const fn with_unconfirmed_after(mut self, unconfirmed_after: Duration) -> Self {
         self.unconfirmed_after = unconfirmed_after;

@@ -170,7 +170,7 @@ pub struct Verdict {
     pub blind: bool,
     /// When to judge again if nothing is observed until then.
     pub next_check: Option<Mono>,
-    /// One sentence for conditions, events and `kubectl atoll why`; it names
+    /// One sentence for conditions and events; it names
     /// no running time, so it changes only when the verdict does.
     pub reason: String,
 }

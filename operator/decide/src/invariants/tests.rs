@@ -157,6 +157,18 @@ fn the_predicates_see_what_they_forbid() {
     assert_eq!(i1_release(release::Scene { copies: &[], ..scene }, removed), Err(Violation::NothingRemains));
     let unseen = release::Scene { source: Source::Silent, ..scene };
     assert_eq!(i1_release(unseen, removed), Err(Violation::RemovedUnseen));
+
+    let dropped =
+        removal::Scene { cause: removal::Cause::Narrowed, divided: false, remaining: &copies, source: Source::Known };
+    for allowed in [removal::Allowed::Replaced, removal::Allowed::GivenUp] {
+        let deleted = removal::Removal::Delete(allowed);
+        assert_eq!(i1_removal(dropped, &deleted), Err(Violation::RemovedTooEarly("c0".into())), "{allowed:?}");
+        let nothing = removal::Scene { remaining: &[], ..dropped };
+        assert_eq!(i1_removal(nothing, &deleted), Err(Violation::NothingRemains), "{allowed:?}");
+        let unseen = removal::Scene { source: Source::Silent, ..dropped };
+        assert_eq!(i1_removal(unseen, &deleted), Err(Violation::RemovedUnseen), "{allowed:?}");
+    }
+
     let second = |s: u64| Mono::from_millis(s * 1000);
     let eleven: Vec<Mono> = (0..11).map(second).collect();
     assert_eq!(i7_deletes(&eleven, 50), Err(Violation::TooManyDeletes { deletes: 11, allowed: 10 }));

@@ -73,8 +73,8 @@ pub struct Policy {
     /// The object carries a deletion timestamp: it claims nothing new and
     /// gives up what it has.
     pub deleting: bool,
-    /// `activationPreference: Lazy`. Matching is the same; the driver refreshes
-    /// a claimed template's binding only when the template itself changes.
+    /// `activationPreference: Lazy`. Matching is the same, and nothing else looks
+    /// at it yet.
     pub lazy: bool,
     /// `preemption: Always`
     pub preempts: bool,

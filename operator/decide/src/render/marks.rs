@@ -26,6 +26,11 @@ pub const RETAIN_REPLICAS: &str = "resourcetemplate.karmada.io/retain-replicas";
 /// Label on a template: another controller owns it, nobody propagates it.
 pub const CLAIMED_BY: &str = "resourcetemplate.karmada.io/claimed-by";
 
+/// Whether a label or annotation is the federation's, by its key.
+pub fn is_of_the_federation(key: &str) -> bool {
+    key.contains("karmada.io/") || key.starts_with("atoll.dev/")
+}
+
 /// Annotation: uid of the hub the copy comes from.
 pub const HUB_UID: &str = "atoll.dev/hub-uid";
 /// Annotation: hash of the copy as rendered, in hex, without this annotation.
