@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
+pub use self::election::WentBack;
 use self::election::{Action, Election, Outcome};
 pub use self::store::{Error, KubeStore, Store};
 
@@ -38,7 +39,7 @@ pub struct Timing {
 }
 
 impl Default for Timing {
-    /// Issue 3 wants a Lease of 4 s. Three renewals may fail before it lapses,
+    /// A dead leader is replaced within 4 s. Three renewals may fail before it lapses,
     /// and a write with a deadline of 2 s can start at any time in between.
     fn default() -> Self {
         Self {
@@ -159,8 +160,10 @@ impl<S: Store> LeaderElector<S> {
     /// more, those that run end, the Lease is released. Takes at most the rest
     /// of the Lease after `cancel`; dropped earlier, it hands nothing over and
     /// the successor waits for the Lease to lapse.
-    pub async fn run(mut self, cancel: CancellationToken) {
-        while !cancel.is_cancelled() {
+    ///
+    /// Ends by itself, with what it saw, when the store has gone back.
+    pub async fn run(mut self, cancel: CancellationToken) -> Option<WentBack> {
+        while !cancel.is_cancelled() && self.election.went_back().is_none() {
             match self.election.plan(Instant::now()) {
                 Action::Wait(until) => {
                     tokio::select! {
@@ -173,6 +176,7 @@ impl<S: Store> LeaderElector<S> {
             self.publish();
         }
         self.hand_over().await;
+        self.election.went_back()
     }
 
     /// One call, cut off at its deadline and at the end of our own Lease, so

@@ -1,26 +1,30 @@
-//! `atoll run`: connect, elect, watch, work, and stop in order.
+//! `atoll run`: connect, elect, watch, work, and stop in order; again when the
+//! hub was put back to a backup.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use atoll_decide::ids::Gvk;
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::{Namespace, Node};
 use kube::api::ListParams;
+use kube::client::ClientBuilder;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client, Config, ResourceExt};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::oneshot;
+use tower::timeout::TimeoutLayer;
 
 use crate::app::{App, Outside};
 use crate::args::Run;
 use crate::events;
 use crate::failover::{Watchkeeper, moves};
 use crate::hub::{policy_identity, template_watch, watches};
-
 use crate::install;
-use crate::lease::{KubeStore, LeaderElector, Timing, unique_identity};
+use crate::lease::{KubeStore, LeaderElector, Timing, WentBack, unique_identity};
 use crate::members::registry;
 use crate::pipeline::{self, policy_status, status};
 use crate::serve;
@@ -29,11 +33,40 @@ use crate::telemetry::{self, Metrics, Readiness};
 
 /// How long the parts get to stop.
 const STOP_WITHIN: Duration = Duration::from_secs(10);
+/// The head of an answer comes within this, that of a watch as well, whatever
+/// the connection went through. Longer than a busy hub takes for any list.
+const HUB_ANSWERS_WITHIN: Duration = Duration::from_secs(15);
 /// Bindings whose statuses are written side by side.
 const STATUS_WORKERS: usize = 16;
 
-/// Runs until a signal, or until a task that the process needs has ended.
-pub async fn run(settings: Run) -> Result<()> {
+/// Why one life of the operator has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// Somebody asked for it.
+    Asked,
+    /// A task that the process needs has ended by itself.
+    Broken,
+    /// The hub was put back to a backup: all that this life knew of it is void.
+    HubWentBack(WentBack),
+}
+
+/// Runs until a signal, or until a task that the process needs has ended. A hub
+/// that went back begins a new life, which knows nothing and compares the hub
+/// with what every member remembers of it before anything is written there.
+pub async fn run(mut settings: Run) -> Result<()> {
+    let mut asked = Asked::listen()?;
+    loop {
+        match live(&mut settings, &mut asked).await? {
+            End::Asked => return Ok(()),
+            End::Broken => bail!("a task that the process needs has ended; the log says which"),
+            End::HubWentBack(WentBack { from, to }) => {
+                tracing::warn!(from, to, "the hub was put back to an older state; starting anew");
+            }
+        }
+    }
+}
+
+async fn live(settings: &mut Run, asked: &mut Asked) -> Result<End> {
     let hub = connect(settings.kubeconfig.as_deref(), settings.context.as_deref()).await?;
     let hub_uid = fetch_hub_uid(&hub).await?;
     if settings.install_crds {
@@ -61,21 +94,33 @@ pub async fn run(settings: Run) -> Result<()> {
         metrics,
     }));
     refuse_kinds_the_hub_runs(&app).await?;
-    let address = serve::start(&app, &tasks, &settings, readiness(&app)).await?;
+    let address = serve::start(&app, &tasks, settings, readiness(&app)).await?;
+    // Who looks at this life's health finds the next one's there as well.
+    settings.listen = address;
     tracing::info!(%address, hub = %app.hub_uid, "atoll is running");
     let cancel = election.cancelled();
-    election.spawn_to_its_end("leader election", OnExit::EndProcess, elector.run(cancel));
-    serve::admission(&app, &tasks, &settings).await?;
+    let (tell, mut went_back) = oneshot::channel();
+    election.spawn_to_its_end("leader election", OnExit::EndProcess, async move {
+        if let Some(back) = elector.run(cancel).await {
+            // Only a life that is ending anyway does not listen.
+            let _ = tell.send(back);
+        }
+    });
+    serve::admission(&app, &tasks, settings).await?;
     tasks.spawn("moves", OnExit::EndProcess, moves::run(Arc::clone(&app), told_moves));
     start(&app, &tasks, event_writer);
-    wait_for_the_end(&tasks).await;
+    let ended = tasks.cancelled();
+    let end = tokio::select! {
+        () = asked.wait() => End::Asked,
+        () = ended.cancelled() => went_back.try_recv().map_or(End::Broken, End::HubWentBack),
+    };
     tracing::info!("stopping");
     // Orders that have begun come to their end while the Lease is held.
     let members = app.members.all();
     futures::future::join_all(members.iter().map(|member| member.stop())).await;
     tasks.stop(STOP_WITHIN).await;
     election.stop(STOP_WITHIN).await;
-    Ok(())
+    Ok(end)
 }
 
 fn start(app: &Arc<App>, tasks: &Tasks, event_writer: events::Writer) {
@@ -108,7 +153,8 @@ async fn connect(kubeconfig: Option<&Path>, context: Option<&str>) -> Result<Cli
         None => Config::incluster().context("no --kubeconfig is given, and this is no pod of a cluster")?,
     };
     config.disable_compression = true;
-    Ok(Client::try_from(config)?)
+    let bounded = TimeoutLayer::new(HUB_ANSWERS_WITHIN);
+    Ok(ClientBuilder::try_from(config)?.with_layer(&bounded).build())
 }
 
 /// The hub's identity. Without it nothing may be marked or deleted.
@@ -148,7 +194,8 @@ const RUN_BY_A_CLUSTER: [(&str, &str); 9] = [
 ];
 
 /// A hub with nodes runs what is put on it: workload kinds are no templates
-/// there (architecture section 3). What cannot be asked is taken for running.
+/// there (architecture section 3). A hub that cannot be asked is not served:
+/// guessing wrong would run every workload twice.
 async fn refuse_kinds_the_hub_runs(app: &App) -> Result<()> {
     let nodes: Api<Node> = Api::all(app.hub.clone());
     let found = nodes.list(&ListParams::default().limit(1)).await.context("looking for nodes on the hub")?;
@@ -170,18 +217,24 @@ fn readiness(app: &Arc<App>) -> Readiness {
     readiness
 }
 
-async fn wait_for_the_end(tasks: &Tasks) {
-    use tokio::signal::unix::{SignalKind, signal};
-    let cancelled = tasks.cancelled();
-    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-    else {
-        cancelled.cancelled().await;
-        return;
-    };
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
-        () = cancelled.cancelled() => {}
+/// The signals that ask for the end. One that comes between two lives is not
+/// lost.
+struct Asked {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Asked {
+    fn listen() -> Result<Self> {
+        let listen = |kind| signal(kind).context("listening for signals");
+        Ok(Self { interrupt: listen(SignalKind::interrupt())?, terminate: listen(SignalKind::terminate())? })
+    }
+
+    async fn wait(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
     }
 }
 

@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
@@ -24,6 +25,8 @@ pub enum OnExit {
 #[derive(Clone)]
 pub struct Tasks {
     tracker: TaskTracker,
+    /// Groups that have not stopped before this one has.
+    parents: Arc<[TaskTracker]>,
     cancel: CancellationToken,
     process: CancellationToken,
 }
@@ -32,17 +35,20 @@ impl Tasks {
     /// The group of the whole process.
     pub fn root() -> Self {
         let cancel = CancellationToken::new();
-        Self { tracker: TaskTracker::new(), process: cancel.clone(), cancel }
+        Self { tracker: TaskTracker::new(), parents: Arc::default(), process: cancel.clone(), cancel }
     }
 
     /// A group that stops with this one, or before it.
     pub fn child(&self) -> Self {
-        Self { tracker: TaskTracker::new(), cancel: self.cancel.child_token(), process: self.process.clone() }
+        let parents = std::iter::once(&self.tracker).chain(&*self.parents).cloned().collect();
+        let (cancel, process) = (self.cancel.child_token(), self.process.clone());
+        Self { tracker: TaskTracker::new(), parents, cancel, process }
     }
 
     /// A group of the same process that is stopped by itself.
     pub fn sibling(&self) -> Self {
-        Self { tracker: TaskTracker::new(), cancel: CancellationToken::new(), process: self.process.clone() }
+        let (cancel, process) = (CancellationToken::new(), self.process.clone());
+        Self { tracker: TaskTracker::new(), parents: Arc::default(), cancel, process }
     }
 
     /// Cancelled when the group stops.
@@ -74,7 +80,9 @@ impl Tasks {
         let cancel = self.cancel.clone();
         let process = self.process.clone();
         let work = self.tracker.spawn(future);
+        let known_to: Vec<_> = self.parents.iter().map(TaskTracker::token).collect();
         self.tracker.spawn(async move {
+            let _until_it_ends = known_to;
             let panicked = work.await.is_err_and(|error| error.is_panic());
             if panicked {
                 tracing::error!(task = %name, "task panicked");
@@ -86,7 +94,8 @@ impl Tasks {
         });
     }
 
-    /// Cancels the group and waits for its tasks, at most `deadline`.
+    /// Cancels the group and waits for its tasks and those of its children, at
+    /// most `deadline`.
     pub async fn stop(&self, deadline: Duration) {
         self.cancel.cancel();
         self.tracker.close();
@@ -98,6 +107,8 @@ impl Tasks {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
     use super::*;
 
     #[tokio::test]
@@ -114,5 +125,20 @@ mod tests {
         child.spawn("waits", OnExit::EndProcess, std::future::pending());
         child.stop(Duration::from_secs(5)).await;
         assert!(!tasks.cancelled().is_cancelled());
+    }
+
+    #[tokio::test]
+    async fn a_group_has_stopped_when_the_tasks_of_its_children_have() {
+        let tasks = Tasks::root();
+        let ended = Arc::new(AtomicBool::new(false));
+        let grandchild = tasks.child().child();
+        let (cancel, done) = (grandchild.cancelled(), Arc::clone(&ended));
+        grandchild.spawn_to_its_end("tidies up", OnExit::Report, async move {
+            cancel.cancelled().await;
+            tokio::task::yield_now().await;
+            done.store(true, Ordering::SeqCst);
+        });
+        tasks.stop(Duration::from_secs(5)).await;
+        assert!(ended.load(Ordering::SeqCst));
     }
 }

@@ -16,6 +16,7 @@ mod fencing;
 mod fleet_faults;
 mod fleet_lifecycle;
 mod harness;
+mod hub_restore;
 mod isolation;
 mod kinds;
 mod kubelet;
@@ -55,6 +56,7 @@ fn main() -> ExitCode {
     trials.extend(credentials::trials());
     trials.extend(delete_budget::trials());
     trials.extend(fencing::trials());
+    trials.extend(hub_restore::trials());
     trials.extend(isolation::trials());
     trials.extend(kubelet::trials());
     trials.extend(network::trials());

@@ -125,6 +125,12 @@ spec:
     }
 }
 
+/// The token of a pause: the word after the command and the name of the cluster.
+pub fn token(message: &str, cluster: &str) -> Option<String> {
+    let rest = message.split_once(&format!("approve-deletes {cluster} "))?.1;
+    Some(rest.chars().take_while(|word| word.is_ascii_alphanumeric() || *word == '-').collect())
+}
+
 /// The manifest of a namespace.
 pub fn namespace(name: &str) -> String {
     format!("\napiVersion: v1\nkind: Namespace\nmetadata: {{name: {name}}}\n---")

@@ -67,6 +67,16 @@ struct Held {
     term: i32,
 }
 
+/// The hub's store has an older state than it had: it was put back to a backup
+/// while this process ran.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WentBack {
+    /// The newest resourceVersion the Lease has had.
+    pub from: u64,
+    /// The one it has now.
+    pub to: u64,
+}
+
 /// The state of one candidate.
 #[derive(Clone, Debug)]
 pub struct Election {
@@ -75,12 +85,21 @@ pub struct Election {
     known: Known,
     held: Option<Held>,
     next_call: Instant,
+    /// The newest resourceVersion of the Lease so far.
+    newest: u64,
+    went_back: Option<WentBack>,
 }
 
 impl Election {
     /// A candidate that knows nothing.
     pub fn new(identity: Arc<str>, timing: Timing, now: Instant) -> Self {
-        Self { identity, timing, known: Known::Unknown, held: None, next_call: now }
+        Self { identity, timing, known: Known::Unknown, held: None, next_call: now, newest: 0, went_back: None }
+    }
+
+    /// Whether the store has gone back. Nothing that was learnt of it before
+    /// may be acted on any more: this candidate is at its end.
+    pub fn went_back(&self) -> Option<WentBack> {
+        self.went_back
     }
 
     /// When our Lease ends; None when we hold none at `now`.
@@ -113,6 +132,13 @@ impl Election {
 
     /// Folds in the end of a call that began at `started`.
     pub fn observe(&mut self, outcome: Outcome, started: Instant, now: Instant) {
+        if let Outcome::Fetched(Some(lease)) | Outcome::Written(lease) = &outcome {
+            self.compare(lease);
+        }
+        if self.went_back.is_some() {
+            self.held = None;
+            return;
+        }
         match outcome {
             Outcome::Fetched(None) => {
                 self.known = Known::Absent;
@@ -141,9 +167,22 @@ impl Election {
         }
     }
 
+    /// Versions of one object only grow, also when it is deleted and made
+    /// again, and calls follow one another: an older one is an older store.
+    fn compare(&mut self, lease: &Lease) {
+        let Ok(version) = lease.version.parse::<u64>() else { return };
+        if version < self.newest {
+            self.went_back = Some(WentBack { from: self.newest, to: version });
+        }
+        self.newest = self.newest.max(version);
+    }
+
     /// The write that gives our Lease up; None when its version is not known.
     /// The duration of one second is for readers that look at nothing else.
     pub fn release(&self) -> Option<Action> {
+        if self.went_back.is_some() {
+            return None;
+        }
         let Known::Seen { lease, .. } = &self.known else { return None };
         let spec =
             Spec { holder: None, duration: Duration::from_secs(1), transitions: lease.transitions, acquires: false };
@@ -256,6 +295,33 @@ mod tests {
 
         me.observe(Outcome::Fetched(Some(lease(Some("other"), "3"))), now, now);
         assert_eq!(me.leadership(now), Leadership::Standby, "it was taken from us by hand");
+    }
+
+    #[test]
+    fn an_older_version_than_was_seen_is_a_store_put_back_and_nothing_is_held_after_it() {
+        let (mut me, now) = candidate();
+        me.observe(Outcome::Written(lease(Some("me"), "90")), now, now);
+        me.observe(Outcome::Fetched(Some(lease(Some("me"), "90"))), now, now);
+        assert_eq!(me.went_back(), None);
+        me.observe(Outcome::Conflict, now, now);
+        me.observe(Outcome::Fetched(Some(lease(Some("me"), "40"))), now, now);
+        assert_eq!(me.went_back(), Some(WentBack { from: 90, to: 40 }));
+        assert_eq!(me.leadership(now), Leadership::Standby);
+        me.observe(Outcome::Written(lease(Some("me"), "41")), now, now);
+        assert_eq!(me.leadership(now), Leadership::Standby, "for good");
+        assert_eq!(me.release(), None);
+    }
+
+    #[test]
+    fn a_lease_that_was_deleted_and_made_again_is_no_store_put_back() {
+        let (mut me, now) = candidate();
+        me.observe(Outcome::Written(lease(Some("me"), "90")), now, now);
+        me.observe(Outcome::Fetched(None), now, now);
+        me.observe(Outcome::Written(lease(Some("me"), "91")), now, now);
+        assert_eq!(me.went_back(), None);
+        me.observe(Outcome::Fetched(None), now, now);
+        me.observe(Outcome::Written(lease(Some("me"), "12")), now, now);
+        assert_eq!(me.went_back(), Some(WentBack { from: 91, to: 12 }), "the backup is older than the Lease");
     }
 
     #[test]

@@ -104,7 +104,8 @@ impl Candidate {
         let faults = Arc::clone(&link.faults);
         let elector = LeaderElector::new(link, name, Timing::default());
         let (guard, leadership, cancel) = (elector.guard(), elector.subscribe(), CancellationToken::new());
-        tasks.spawn(elector.run(cancel.clone()));
+        let end = cancel.clone();
+        tasks.spawn(async move { elector.run(end).await.map_or((), |back| panic!("{back:?}")) });
         Self { guard, leadership, cancel, faults }
     }
 
