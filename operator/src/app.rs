@@ -53,9 +53,10 @@ use crate::validate::policy::Policy;
 /// Settings that the parts look at.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// `failover.unconfirmedAfter`
+    /// `--failover-unconfirmed-after`: how long a full isolation that only the
+    /// hub sees must last.
     pub unconfirmed_after: Duration,
-    /// `failover.after`
+    /// `--failover-after`: for placements that say nothing of isolation.
     pub failover_after: Duration,
     /// Quick detection (the fast profile).
     pub fast: bool,
@@ -358,8 +359,10 @@ impl App {
         let Some((known, hashes)) = delivered.get(key) else { return false };
         let Some(hash) = hashes.get(target).filter(|_| known == inputs) else { return false };
         let hash = format!("{hash:016x}");
-        member.copies.get(key).is_some_and(|copy| copy.is_in_sync(&hash))
-            || member.lane.wants(key, &hash, inputs.on_foreign())
+        match member.lane.pending(key) {
+            Some(order) => order.applies(&hash, inputs.on_foreign()),
+            None => member.copies.get(key).is_some_and(|copy| copy.is_in_sync(&hash)),
+        }
     }
 
     /// Nothing counts as ordered any more.

@@ -62,9 +62,9 @@ impl Writer {
     /// let go: the conditions say the same.
     pub async fn run(mut self) {
         while let Some((about, event)) = self.queue.recv().await {
-            match self.recorder.publish(&event, &about).await {
-                Ok(()) => self.metrics.hub.writes.inc(HubWriteLabel::Event),
-                Err(error) => tracing::debug!(%error, reason = %event.reason, "event not written"),
+            let written = self.recorder.publish(&event, &about).await;
+            if let Err(error) = self.metrics.hub.count(HubWriteLabel::Event, written) {
+                tracing::debug!(%error, reason = %event.reason, "event not written");
             }
         }
     }

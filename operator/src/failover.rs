@@ -26,7 +26,6 @@ use crate::app::App;
 use crate::clock;
 use crate::hub::cluster_write::{self, Written};
 use crate::members::member::Member;
-use crate::telemetry::metrics::labels::HubWriteLabel;
 use crate::validate;
 
 /// Without news all verdicts are looked at again after this.
@@ -175,7 +174,7 @@ impl Watchkeeper {
             snapshot::write(&self.app, cluster, verdict).await?;
         }
         let stored = stored_verdict(&member.health.stored(), verdict);
-        let written = cluster_write::status(&self.app.hub, cluster, |status| {
+        let written = cluster_write::status(&self.app, cluster, |status| {
             for change in changes {
                 validate::cluster::apply_condition(status, change);
             }
@@ -185,7 +184,7 @@ impl Watchkeeper {
         })
         .await?;
         let current = self.keep(written).unwrap_or_else(|| cluster.clone());
-        let written = cluster_write::marks(&self.app.hub, &current, |cluster| {
+        let written = cluster_write::marks(&self.app, &current, |cluster| {
             for change in changes {
                 apply_mark(cluster, change);
             }
@@ -206,7 +205,6 @@ impl Watchkeeper {
     fn keep(&self, written: Written) -> Option<Cluster> {
         let Written::Now(cluster) = written else { return None };
         let name = cluster_write::name_of(&cluster);
-        self.app.metrics.hub.writes.inc(HubWriteLabel::ClusterStatus);
         if self.app.clusters.put((*cluster).clone()) {
             self.app.members.cluster_changed(name);
         }

@@ -19,6 +19,8 @@ mod telemetry;
 mod validate;
 mod watch;
 mod webhook;
+#[cfg(test)]
+mod wire_names;
 
 use std::process::ExitCode;
 

@@ -23,6 +23,7 @@ use atoll_decide::cluster::Cluster;
 use atoll_decide::failover::Copy;
 use atoll_decide::failover::eviction::{Held, Now, Twice};
 use atoll_decide::failover::task::{PurgeMode, Task};
+use atoll_decide::first_write::FIELD_MANAGER;
 use atoll_decide::fleet::Fleet;
 use atoll_decide::ids::{ClusterName, ObjectKey};
 use atoll_decide::matching::{Claim, ClaimDecision, PolicyRef, Template as Matched};
@@ -40,7 +41,7 @@ use crate::hub::policies::Known;
 use crate::hub::template_watch::into_value;
 use crate::hub::templates::Template;
 use crate::queue::Lane;
-use crate::telemetry::metrics::labels::{HubWriteLabel, MoveLabel, OutcomeLabel, StageLabel};
+use crate::telemetry::metrics::labels::{HubWriteLabel, MoveLabel, OutcomeLabel};
 use crate::validate::policy::Policy;
 
 /// Templates looked at side by side. Each waits mostly for the hub.
@@ -124,7 +125,7 @@ pub async fn run(app: Arc<App>) {
         let outcome = match look.unwrap_or_else(|_| Err(Error::Late(key.clone()))) {
             Ok(()) => {
                 app.retries.forget(&key);
-                OutcomeLabel::Unchanged
+                OutcomeLabel::Done
             }
             Err(error) => {
                 tracing::debug!(object = %key, %error, "look failed");
@@ -133,7 +134,7 @@ pub async fn run(app: Arc<App>) {
                 OutcomeLabel::Failed
             }
         };
-        app.metrics.pipeline.observe_reconcile(StageLabel::Schedule, outcome, began.elapsed());
+        app.metrics.pipeline.observe_reconcile(outcome, began.elapsed());
     }
 }
 
@@ -184,12 +185,11 @@ async fn release_binding(app: &App, key: &ObjectKey, binding: Arc<Binding>) -> R
     }
     let mut patch = claim::patch(None);
     patch["metadata"]["resourceVersion"] = binding.resource_version.as_str().into();
-    let parameters = PatchParams { field_manager: Some("atoll".into()), ..PatchParams::default() };
-    let written = binding_api(app, &binding.reference)
-        .patch(&binding.reference.name, &parameters, &Patch::Merge(patch))
-        .await
-        .map_err(Error::hub("releasing the binding", key))?;
-    app.metrics.hub.writes.inc(HubWriteLabel::BindingUpdate);
+    let parameters = PatchParams::apply(FIELD_MANAGER);
+    let api = binding_api(app, &binding.reference);
+    let written = api.patch(&binding.reference.name, &parameters, &Patch::Merge(patch)).await;
+    let written = app.metrics.hub.count(HubWriteLabel::BindingUpdate, written);
+    let written = written.map_err(Error::hub("releasing the binding", key))?;
     let released = read_binding(written).map_err(Error::hub("reading the binding", key))?;
     app.bindings.put(released.clone());
     Ok(Arc::new(released))
@@ -250,12 +250,10 @@ async fn write_claim(app: &App, template: &Template, claim: Option<&Claim>) -> R
     let api = template_api(app, &template.key);
     let mut patch = claim::patch(claim);
     patch["metadata"]["uid"] = (*template.uid).into();
-    let parameters = PatchParams { field_manager: Some("atoll".into()), ..PatchParams::default() };
-    let written = api
-        .patch(&template.key.name, &parameters, &Patch::Merge(patch))
-        .await
-        .map_err(Error::hub("recording the claim", &template.key))?;
-    app.metrics.hub.writes.inc(HubWriteLabel::Claim);
+    let parameters = PatchParams::apply(FIELD_MANAGER);
+    let written = api.patch(&template.key.name, &parameters, &Patch::Merge(patch)).await;
+    let written = app.metrics.hub.count(HubWriteLabel::Claim, written);
+    let written = written.map_err(Error::hub("recording the claim", &template.key))?;
     let kind = app.kind(&template.key);
     let written = Template::of(template.key.clone(), into_value(written), &kind);
     app.templates.put(written);
@@ -370,7 +368,7 @@ async fn write_binding(
             })?;
             let api = binding_api(app, &wanted.reference);
             let written = api.create(&PostParams::default(), &object).await;
-            app.metrics.hub.writes.inc(HubWriteLabel::BindingCreate);
+            let written = app.metrics.hub.count(HubWriteLabel::BindingCreate, written);
             written.map_err(Error::hub("creating the binding", key))?
         }
         Some(existing) => {
@@ -378,9 +376,9 @@ async fn write_binding(
                 return Ok(Arc::new(existing.clone()));
             };
             let api = binding_api(app, &existing.reference);
-            let parameters = PatchParams { field_manager: Some("atoll".into()), ..PatchParams::default() };
+            let parameters = PatchParams::apply(FIELD_MANAGER);
             let written = api.patch(&existing.reference.name, &parameters, &Patch::Merge(patch)).await;
-            app.metrics.hub.writes.inc(HubWriteLabel::BindingUpdate);
+            let written = app.metrics.hub.count(HubWriteLabel::BindingUpdate, written);
             written.map_err(Error::hub("updating the binding", key))?
         }
     };

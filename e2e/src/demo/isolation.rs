@@ -15,10 +15,10 @@ use crate::stage::Moment;
 
 /// The member whose cable is pulled: neither the first nor, usually, the last.
 pub const VICTIM: &str = "m2";
-/// How long silence must last that the hub alone sees (`failover.unconfirmedAfter`): a tenth of the default, so that
+/// How long silence must last that the hub alone sees (`--failover-unconfirmed-after`): a tenth of the default, so that
 /// nobody has to wait half a minute for the story to go on.
 pub const UNCONFIRMED_AFTER: &str = "3s";
-/// How long placements tolerate an isolated cluster (`failover.after`): the default.
+/// How long placements tolerate an isolated cluster (`--failover-after`): the default.
 pub const TOLERATED_FOR: &str = "2s";
 
 /// Cuts [`VICTIM`] off and follows what happens.

@@ -59,12 +59,14 @@ async fn kubectl_apply(scene: &Scene, manifest: &Value, options: &[&str]) -> Res
     scene.kubectl(&[["apply", "-f", &path].as_slice(), options].concat()).await
 }
 
-/// The operator's counts of what it wrote of objects, by series; statuses are seen by their versions alone.
+/// The operator's counts of what it wrote of objects, by series; statuses and Clusters, which follow later, are seen by
+/// their versions alone.
 async fn written(scene: &Scene) -> Result<BTreeMap<String, u64>> {
     let metrics = scene.stage().operator().metrics().await?;
     let counts =
         ["atoll_hub_writes_total{", "atoll_member_applies_total{outcome=\"applied\"", "atoll_member_deletes_total{"];
-    let is_count = |line: &&str| counts.iter().any(|count| line.starts_with(count)) && !line.contains("_status\"");
+    let comes_later = |line: &str| line.contains("_status\"") || line.contains("kind=\"cluster\"");
+    let is_count = |line: &&str| counts.iter().any(|count| line.starts_with(count)) && !comes_later(line);
     let pair = |line: &str| {
         let (series, value) = line.rsplit_once(' ')?;
         Some((series.to_owned(), value.parse().ok()?))

@@ -11,6 +11,7 @@ use std::time::Duration;
 use atoll_crds::IsolationSnapshot;
 use atoll_crds::atoll::isolation_snapshot::{BindingReference, IsolationSnapshotStatus, Move, MovePhase};
 use atoll_crds::work::binding::TargetCluster;
+use atoll_decide::first_write::FIELD_MANAGER;
 use atoll_decide::ids::{ClusterName, ObjectKey};
 use kube::api::{ListParams, Patch, PatchParams};
 use kube::{Api, ResourceExt};
@@ -98,10 +99,9 @@ async fn append(app: &App, cluster: &ClusterName, news: &[News]) -> Result<(), k
         return Ok(());
     }
     let patch = json!({"metadata": {"resourceVersion": latest.resource_version()}, "status": status});
-    let parameters = PatchParams { field_manager: Some("atoll".into()), ..PatchParams::default() };
-    api.patch_status(&latest.name_any(), &parameters, &Patch::Merge(patch)).await?;
-    app.metrics.hub.writes.inc(HubWriteLabel::Other);
-    Ok(())
+    let parameters = PatchParams::apply(FIELD_MANAGER);
+    let written = api.patch_status(&latest.name_any(), &parameters, &Patch::Merge(patch)).await;
+    app.metrics.hub.count(HubWriteLabel::Snapshot, written).map(drop)
 }
 
 fn fold(app: &App, status: &mut IsolationSnapshotStatus, news: &News) {

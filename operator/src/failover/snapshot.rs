@@ -15,6 +15,7 @@ use kube::{Api, ResourceExt};
 use crate::app::App;
 use crate::clock;
 use crate::hub::bindings::Binding;
+use crate::telemetry::metrics::labels::HubWriteLabel;
 use crate::validate;
 
 /// Placements in one part: about 300 bytes each keep a part well below the
@@ -45,7 +46,8 @@ pub async fn write(app: &App, cluster: &Cluster, verdict: &Verdict) -> Result<()
             endpoints: Vec::new(),
         };
         let snapshot = IsolationSnapshot::new(&format!("{name}-{}-{}", taken.0 / 1000, index + 1), spec);
-        match api.create(&PostParams::default(), &snapshot).await {
+        let written = api.create(&PostParams::default(), &snapshot).await;
+        match app.metrics.hub.count(HubWriteLabel::Snapshot, written) {
             Ok(_) => {}
             Err(kube::Error::Api(status)) if status.code == 409 => {}
             Err(error) => return Err(error),

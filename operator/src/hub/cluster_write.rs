@@ -3,10 +3,14 @@
 
 use atoll_crds::Cluster;
 use atoll_crds::cluster::ClusterStatus;
+use atoll_decide::first_write::FIELD_MANAGER;
 use atoll_decide::ids::ClusterName;
 use kube::api::{Patch, PatchParams};
-use kube::{Api, Client, ResourceExt};
+use kube::{Api, ResourceExt};
 use serde_json::{Map, Value, json};
+
+use crate::app::App;
+use crate::telemetry::metrics::labels::HubWriteLabel;
 
 /// A conflict is answered with a fresh read and another try, so often.
 const TRIES: usize = 5;
@@ -23,23 +27,19 @@ pub enum Written {
 }
 
 /// Changes status fields: `change` edits a copy, and what differs is written.
-pub async fn status(
-    client: &Client,
-    cluster: &Cluster,
-    change: impl Fn(&mut ClusterStatus),
-) -> Result<Written, kube::Error> {
+pub async fn status(app: &App, cluster: &Cluster, change: impl Fn(&mut ClusterStatus)) -> Result<Written, kube::Error> {
     let difference = |cluster: &Cluster| {
         let before = cluster.status.clone().unwrap_or_default();
         let mut after = before.clone();
         change(&mut after);
         (after != before).then(|| json!({"status": differing(&before, &after)}))
     };
-    write(client, cluster, difference, true).await
+    write(app, cluster, difference, true).await
 }
 
 /// Changes labels, taints and annotations: `change` edits a copy of the
 /// object, and what differs is written.
-pub async fn marks(client: &Client, cluster: &Cluster, change: impl Fn(&mut Cluster)) -> Result<Written, kube::Error> {
+pub async fn marks(app: &App, cluster: &Cluster, change: impl Fn(&mut Cluster)) -> Result<Written, kube::Error> {
     let difference = |cluster: &Cluster| {
         let mut after = cluster.clone();
         change(&mut after);
@@ -58,29 +58,29 @@ pub async fn marks(client: &Client, cluster: &Cluster, change: impl Fn(&mut Clus
         }
         (!patch.is_empty()).then_some(Value::Object(patch))
     };
-    write(client, cluster, difference, false).await
+    write(app, cluster, difference, false).await
 }
 
 async fn write(
-    client: &Client,
+    app: &App,
     cluster: &Cluster,
     difference: impl Fn(&Cluster) -> Option<Value>,
     status: bool,
 ) -> Result<Written, kube::Error> {
-    let api: Api<Cluster> = Api::all(client.clone());
+    let api: Api<Cluster> = Api::all(app.hub.clone());
     let name = cluster.name_any();
     let mut current = cluster.clone();
     for attempt in 1.. {
         let Some(mut patch) = difference(&current) else { return Ok(Written::Nothing) };
         patch["metadata"]["resourceVersion"] = current.resource_version().unwrap_or_default().into();
-        let parameters = PatchParams { field_manager: Some("atoll".into()), ..PatchParams::default() };
+        let parameters = PatchParams::apply(FIELD_MANAGER);
         let patch = Patch::Merge(patch);
         let answer = if status {
             api.patch_status(&name, &parameters, &patch).await
         } else {
             api.patch(&name, &parameters, &patch).await
         };
-        match answer {
+        match app.metrics.hub.count(HubWriteLabel::Cluster, answer) {
             Ok(written) => return Ok(Written::Now(Box::new(written))),
             Err(kube::Error::Api(error)) if error.code == 404 => return Ok(Written::Gone),
             Err(kube::Error::Api(error)) if error.code == 409 && attempt < TRIES => match api.get_opt(&name).await? {

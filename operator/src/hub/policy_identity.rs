@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use atoll_crds::names::finalizer;
 use atoll_crds::{ClusterPropagationPolicy, PropagationPolicy};
+use atoll_decide::first_write::FIELD_MANAGER;
 use atoll_decide::matching::{PolicyRef, Scope};
 use kube::api::{Patch, PatchParams};
 use kube::core::{ApiResource, DynamicObject};
@@ -95,10 +96,9 @@ fn is_claiming(app: &App, reference: &PolicyRef) -> bool {
 }
 
 async fn write(app: &App, reference: &PolicyRef, patch: serde_json::Value) -> Result<(), kube::Error> {
-    let parameters = PatchParams { field_manager: Some("atoll".into()), ..PatchParams::default() };
-    api(app, reference).patch(&reference.name, &parameters, &Patch::Merge(patch)).await?;
-    app.metrics.hub.writes.inc(HubWriteLabel::Other);
-    Ok(())
+    let parameters = PatchParams::apply(FIELD_MANAGER);
+    let written = api(app, reference).patch(&reference.name, &parameters, &Patch::Merge(patch)).await;
+    app.metrics.hub.count(HubWriteLabel::Policy, written).map(drop)
 }
 
 fn finalizer_of(reference: &PolicyRef) -> &'static str {

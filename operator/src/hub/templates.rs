@@ -49,7 +49,7 @@ impl Template {
         let text = |value: &Value| Arc::<str>::from(value.as_str().unwrap_or_default());
         let annotations = text_map(&metadata["annotations"])
             .into_iter()
-            .filter(|(name, _)| name.contains("karmada.io/") || name.starts_with("atoll.dev/"))
+            .filter(|(name, _)| marks::is_of_the_federation(name))
             .collect();
         let (uid, resource_version) = (text(&metadata["uid"]), text(&metadata["resourceVersion"]));
         let generation = metadata["generation"].as_i64().unwrap_or_default();

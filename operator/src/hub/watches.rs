@@ -192,7 +192,9 @@ impl<P: OverridesKind + ResourceExt + Send> Sink<P> for OverrideSink {
                 }
             }
             Err(problems) => {
-                let message = format!("{reference} is not in force: {}", validate::sentence(&problems));
+                let earlier = self.app.overrides.contains(&reference);
+                let instead = if earlier { "its last valid version stays in force" } else { "it is not in force" };
+                let message = format!("{reference}: {instead}: {}", validate::sentence(&problems));
                 self.app.events.warn(object.object_ref(&()), "ApplyOverridePolicyFailed", &message);
             }
         }

@@ -8,6 +8,7 @@ use atoll_crds::condition::policy::Ready;
 use atoll_crds::condition::{ConditionValue, set_condition};
 use atoll_crds::policy::propagation::PolicyStatus;
 use atoll_crds::{ClusterPropagationPolicy, PropagationPolicy};
+use atoll_decide::first_write::FIELD_MANAGER;
 use atoll_decide::matching::{PolicyRef, Scope};
 use atoll_decide::time::Mono;
 use kube::Api;
@@ -70,7 +71,7 @@ async fn update(app: &App, reference: &PolicyRef) -> Result<bool, kube::Error> {
         return Ok(false);
     }
     let patch = Patch::Merge(json!({"status": after}));
-    let parameters = PatchParams { field_manager: Some("atoll".into()), ..PatchParams::default() };
+    let parameters = PatchParams::apply(FIELD_MANAGER);
     let answer = match &reference.scope {
         Scope::Namespaced(namespace) => {
             let api: Api<PropagationPolicy> = Api::namespaced(app.hub.clone(), namespace.as_str());
@@ -81,10 +82,9 @@ async fn update(app: &App, reference: &PolicyRef) -> Result<bool, kube::Error> {
             api.patch_status(&reference.name, &parameters, &patch).await.map(|_| ())
         }
     };
-    match answer {
+    match app.metrics.hub.count(HubWriteLabel::PolicyStatus, answer) {
         Ok(()) => {
             app.policies.put_status(reference, after);
-            app.metrics.hub.writes.inc(HubWriteLabel::PolicyStatus);
             Ok(true)
         }
         Err(kube::Error::Api(status)) if status.code == 404 => Ok(false),
@@ -134,10 +134,8 @@ fn judge(app: &App, known: &Known, held: usize, bindings: &[Arc<Binding>]) -> (R
     let refused = app.refused_kinds.borrow();
     let selected = policy.matching.selectors.iter().map(|selector| &selector.gvk);
     if let Some(kind) = selected.clone().find(|kind| refused.contains(*kind)) {
-        let message = format!(
-            "this hub runs {} itself, so it cannot be a template here; use a dedicated hub (hub.mode: dedicated)",
-            kind.kind
-        );
+        let message =
+            format!("this hub runs {} itself, so it cannot be a template here; use a hub without nodes", kind.kind);
         return (Ready::HubRunsWorkloads, message);
     }
     if let Some(kind) = selected.clone().find(|kind| app.kinds.is_missing(kind)) {

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use atoll_decide::first_write::FIELD_MANAGER;
 use atoll_decide::ids::ObjectKey;
 use kube::api::{Patch, PatchParams};
 use serde_json::json;
@@ -14,6 +15,7 @@ use crate::members::intent::{Intent, KindInfo, Order};
 use crate::members::member::Member;
 use crate::pipeline::binding::finalizer_of;
 use crate::queue::Lane;
+use crate::telemetry::metrics::labels::HubWriteLabel;
 
 /// One step towards the end. Each copy that goes brings us back here.
 pub async fn drive(app: &App, key: &ObjectKey, binding: &Binding) -> Result<(), Error> {
@@ -50,8 +52,10 @@ pub async fn drive(app: &App, key: &ObjectKey, binding: &Binding) -> Result<(), 
     }
     let rest: Vec<&String> = binding.finalizers.iter().filter(|held| *held != finalizer).collect();
     let patch = json!({"metadata": {"resourceVersion": binding.resource_version, "finalizers": rest}});
-    let parameters = PatchParams { field_manager: Some("atoll".into()), ..PatchParams::default() };
-    match binding_api(app, &binding.reference).patch(&binding.reference.name, &parameters, &Patch::Merge(patch)).await {
+    let parameters = PatchParams::apply(FIELD_MANAGER);
+    let api = binding_api(app, &binding.reference);
+    let written = api.patch(&binding.reference.name, &parameters, &Patch::Merge(patch)).await;
+    match app.metrics.hub.count(HubWriteLabel::BindingFinalizer, written) {
         Ok(_) => Ok(()),
         Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
         Err(error) => Err(Error::hub("releasing the binding", key)(error)),

@@ -13,15 +13,13 @@ mod tests;
 
 use std::time::Duration;
 
-use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
 use self::counters::{Counters, ProbeCounters};
 use self::labels::{
-    ApplyLabel, ClosedLabel, DeleteLabel, DriftLabel, GradeLabel, HubWriteLabel, MoveLabel, OutcomeLabel, StageLabel,
-    StageOutcome,
+    ApplyLabel, ClosedLabel, DeleteLabel, DriftLabel, GradeLabel, HubWriteLabel, MoveLabel, OutcomeLabel,
 };
 use self::scrape::Sources;
 
@@ -31,7 +29,7 @@ const SECONDS: [f64; 12] = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1,
 /// All of them. Clones share the values.
 #[derive(Clone, Default)]
 pub struct Metrics {
-    /// The steps of the pipeline.
+    /// Looks at templates.
     pub pipeline: Pipeline,
     /// Writes on the hub.
     pub hub: Hub,
@@ -55,39 +53,31 @@ impl Metrics {
 
 type ByOutcome = [(&'static str, OutcomeLabel); 1];
 
-/// The steps of the pipeline.
+/// Looks at templates.
 #[derive(Clone)]
 pub struct Pipeline {
-    reconciles: Family<StageOutcome, Counter>,
     durations: Family<ByOutcome, Histogram, fn() -> Histogram>,
 }
 
 impl Default for Pipeline {
     fn default() -> Self {
-        let reconciles = Family::default();
-        for stage in StageLabel::ALL {
-            for outcome in OutcomeLabel::ALL {
-                drop(reconciles.get_or_create(&StageOutcome { stage: *stage, outcome: *outcome }));
-            }
-        }
         let durations = Family::new_with_constructor((|| Histogram::new(SECONDS)) as fn() -> Histogram);
         for outcome in OutcomeLabel::ALL {
-            drop(durations.get_or_create(&[("outcome", *outcome)]));
+            drop(durations.get_or_create(&[(OutcomeLabel::KEY, *outcome)]));
         }
-        Self { reconciles, durations }
+        Self { durations }
     }
 }
 
 impl Pipeline {
-    /// One object has passed one step.
-    pub fn observe_reconcile(&self, stage: StageLabel, outcome: OutcomeLabel, took: Duration) {
-        self.reconciles.get_or_create(&StageOutcome { stage, outcome }).inc();
-        self.durations.get_or_create(&[("outcome", outcome)]).observe(took.as_secs_f64());
+    /// One look at one template has ended.
+    pub fn observe_reconcile(&self, outcome: OutcomeLabel, took: Duration) {
+        self.durations.get_or_create(&[(OutcomeLabel::KEY, outcome)]).observe(took.as_secs_f64());
     }
 
     fn register(&self, registry: &mut Registry) {
-        registry.register("reconcile", "Objects that passed a step of the pipeline", self.reconciles.clone());
-        registry.register("reconcile_duration_seconds", "Time one step took", self.durations.clone());
+        let help = "Looks at templates, from the claim to the orders: how many, how long, how they ended";
+        registry.register("reconcile_duration_seconds", help, self.durations.clone());
     }
 }
 
@@ -101,6 +91,12 @@ pub struct Hub {
 }
 
 impl Hub {
+    /// Counts a write by how it ended, and hands that on.
+    pub fn count<T, E>(&self, what: HubWriteLabel, ended: Result<T, E>) -> Result<T, E> {
+        if ended.is_ok() { &self.writes } else { &self.failures }.inc(what);
+        ended
+    }
+
     fn register(&self, registry: &mut Registry) {
         registry.register("hub_writes", "Writes accepted by the hub's API server", self.writes.family());
         registry.register("hub_write_failures", "Writes refused or not answered by the hub", self.failures.family());

@@ -35,36 +35,10 @@ macro_rules! label {
 }
 
 label!(
-    /// A step of the pipeline (architecture section 2), and the two that
-    /// prepare members.
-    StageLabel("stage") {
-        /// template x policies
-        Match = "match",
-        /// binding x fleet
-        Schedule = "schedule",
-        /// template x overrides x cluster
-        Render = "render",
-        /// onto the member
-        Apply = "apply",
-        /// from the member
-        Observe = "observe",
-        /// onto binding and template
-        Aggregate = "aggregate",
-        /// namespaces kept in step
-        Namespace = "namespace",
-        /// joining, leaving and status of a cluster
-        Cluster = "cluster",
-    }
-);
-label!(
-    /// How a step ended.
+    /// How a look at a template ended.
     OutcomeLabel("outcome") {
-        /// It changed something.
-        Changed = "changed",
-        /// All was as it should be.
-        Unchanged = "unchanged",
-        /// It waits for something else.
-        Waiting = "waiting",
+        /// All is decided, written and ordered.
+        Done = "done",
         /// It failed and is tried again.
         Failed = "failed",
     }
@@ -82,14 +56,18 @@ label!(
         BindingStatus = "binding_status",
         /// A template's status.
         TemplateStatus = "template_status",
+        /// A policy's permanent id and finalizer.
+        Policy = "policy",
         /// A policy's status.
         PolicyStatus = "policy_status",
         /// A Cluster: status, taints, marks.
-        ClusterStatus = "cluster_status",
+        Cluster = "cluster",
         /// An Event.
         Event = "event",
-        /// Anything else.
-        Other = "other",
+        /// A binding's finalizer, once its copies are gone.
+        BindingFinalizer = "binding_finalizer",
+        /// A snapshot of an isolation, and how far its moves have come.
+        Snapshot = "snapshot",
     }
 );
 label!(
@@ -122,9 +100,7 @@ label!(
         Deleted = "deleted",
         /// The copy stays and is no longer marked as ours.
         Released = "released",
-        /// Held back by the delete budget or the hub's identity (promise I7).
-        Paused = "paused",
-        /// It failed and is tried again.
+        /// It failed or is held back, and is tried again.
         Failed = "failed",
     }
 );
@@ -137,8 +113,6 @@ label!(
         ObjectDeleted = "object_deleted",
         /// Our marks were gone.
         LabelStripped = "label_stripped",
-        /// A field of ours had another manager.
-        ForeignManager = "foreign_manager",
     }
 );
 label!(
@@ -148,8 +122,6 @@ label!(
         Closed = "closed",
         /// None does.
         Open = "open",
-        /// One tries.
-        HalfOpen = "half_open",
     }
 );
 label!(
@@ -232,15 +204,6 @@ impl EncodeLabelValue for ClusterLabel {
     fn encode(&self, encoder: &mut LabelValueEncoder) -> Result<(), fmt::Error> {
         encoder.write_str(self.0.as_str())
     }
-}
-
-/// Labels of a pipeline step.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub struct StageOutcome {
-    /// Which step.
-    pub stage: StageLabel,
-    /// How it ended.
-    pub outcome: OutcomeLabel,
 }
 
 /// Labels of a probe.

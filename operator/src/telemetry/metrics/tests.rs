@@ -29,13 +29,12 @@ fn has(text: &str, line: &str) -> bool {
 fn every_series_of_a_closed_label_is_there_at_zero() {
     let text = scrape(&Metrics::default(), sources(Vec::new(), Stats::default()));
     for line in [
-        r#"atoll_reconcile_total{stage="match",outcome="changed"} 0"#,
         r#"atoll_reconcile_duration_seconds_count{outcome="failed"} 0"#,
         r#"atoll_hub_writes_total{kind="binding_create"} 0"#,
         r#"atoll_hub_write_failures_total{kind="claim"} 0"#,
         r#"atoll_member_applies_total{outcome="rejected"} 0"#,
-        r#"atoll_member_deletes_total{outcome="paused"} 0"#,
-        r#"atoll_drift_repaired_total{kind="foreign_manager"} 0"#,
+        r#"atoll_member_deletes_total{outcome="released"} 0"#,
+        r#"atoll_drift_repaired_total{kind="object_deleted"} 0"#,
         r#"atoll_verdict_transitions_total{grade="isolated_full"} 0"#,
         r#"atoll_failover_moves_total{stage="planned"} 0"#,
         r#"atoll_fleet_map_commits_total{trigger="urgent"} 0"#,
@@ -50,16 +49,18 @@ fn every_series_of_a_closed_label_is_there_at_zero() {
 #[test]
 fn what_is_counted_is_scraped() {
     let metrics = Metrics::default();
-    metrics.hub.writes.inc(HubWriteLabel::Claim);
-    metrics.pipeline.observe_reconcile(StageLabel::Apply, OutcomeLabel::Changed, Duration::from_millis(3));
+    let accepted: Result<(), ()> = metrics.hub.count(HubWriteLabel::Claim, Ok(()));
+    let refused: Result<(), ()> = metrics.hub.count(HubWriteLabel::Claim, Err(()));
+    assert!(accepted.is_ok() && refused.is_err(), "what came of a write is handed on");
+    metrics.pipeline.observe_reconcile(OutcomeLabel::Done, Duration::from_millis(3));
     let lane = LaneReading { cluster: "m1".into(), depth: 4, coalesced: 9, breaker: BreakerLabel::Open };
     let fleet = Stats { commits_by_age: 5, conflicts_owner: 2, ..Stats::default() };
     let text = scrape(&metrics, sources(vec![lane], fleet));
     for line in [
         r#"atoll_hub_writes_total{kind="claim"} 1"#,
-        r#"atoll_reconcile_total{stage="apply",outcome="changed"} 1"#,
-        r#"atoll_reconcile_duration_seconds_bucket{le="0.002",outcome="changed"} 0"#,
-        r#"atoll_reconcile_duration_seconds_bucket{le="0.005",outcome="changed"} 1"#,
+        r#"atoll_hub_write_failures_total{kind="claim"} 1"#,
+        r#"atoll_reconcile_duration_seconds_bucket{le="0.002",outcome="done"} 0"#,
+        r#"atoll_reconcile_duration_seconds_bucket{le="0.005",outcome="done"} 1"#,
         r#"atoll_lane_depth{cluster="m1"} 4"#,
         r#"atoll_lane_coalesced_total{cluster="m1"} 9"#,
         r#"atoll_lane_breaker{cluster="m1",state="open"} 1"#,
