@@ -1,6 +1,6 @@
 //! Members join, are known, and leave.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use atoll_crds::Cluster;
 use atoll_crds::cluster::Grade;
 use atoll_e2e::fleet::ComponentKind;
@@ -130,7 +130,10 @@ async fn foreign_updates(stage: &Stage) -> Result<()> {
     let watched = stays("another client's fields", PATIENCE, (clusters(stage), "m2"), is_there);
     tokio::select! {
         done = busy => drop(done?),
-        lost = watched => lost?,
+        lost = watched => {
+            lost?;
+            bail!("the operator wrote nothing on it in {PATIENCE:?}");
+        }
     }
     let cluster = clusters(stage).get("m2").await?;
     is_there(Some(&cluster)).map_err(anyhow::Error::msg)?;

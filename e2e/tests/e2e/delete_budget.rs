@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use atoll_crds::ResourceBinding;
+use atoll_crds::cluster::Grade;
+use atoll_crds::{Cluster, ResourceBinding};
+use atoll_e2e::fleet::ComponentKind;
 use atoll_e2e::stage::{Objects, Stage};
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
@@ -14,7 +16,8 @@ use serde_json::json;
 use crate::harness::trial;
 use crate::own_stage::on_stage;
 use crate::scenery::{
-    PATIENCE, Template, clusters, condition, gone, namespace, settled, stays, watch_cluster, watch_condition,
+    PATIENCE, Template, clusters, condition, gone, judged, namespace, settled, stays, token, watch_cluster,
+    watch_condition,
 };
 
 /// Templates, and how many of them a slip takes.
@@ -28,6 +31,7 @@ pub fn trials() -> Vec<Trial> {
         trial("deleting_most_templates_at_once_pauses_until_a_person_approves", || async { on_stage(slip).await }),
         trial("a_delete_that_waits_is_done_when_its_copy_goes_without_us", || async { on_stage(by_hand).await }),
         trial("a_narrowed_placement_that_is_taken_back_ends_the_pause", || async { on_stage(taken_back).await }),
+        trial("a_silence_of_the_member_does_not_lift_the_pause", || async { on_stage(silence).await }),
         trial("a_member_that_was_served_by_another_hub_loses_nothing_until_a_person_approves", || async {
             on_stage(other_hub).await
         }),
@@ -86,6 +90,27 @@ async fn taken_back(stage: &Stage) -> Result<()> {
     stage.apply_yaml(&placed(space, "m1, m2")).await?;
     resumed(stage).await?;
     stage.watch("all copies are on m1 again", PATIENCE, copies, exactly(ALL)).await.map(drop)
+}
+
+async fn silence(stage: &Stage) -> Result<()> {
+    let space = "delete-budget-silence";
+    let copies = place_all(stage, space, "m1, m2").await?;
+    stage.apply_yaml(&placed(space, "m2")).await?;
+    paused(stage).await?;
+    let left = fetch_names(&copies, "part").await?.len();
+    stage.fleet().freeze("m1", ComponentKind::Apiserver).await?;
+    judged(stage, "m1", Grade::IsolatedApi).await?;
+    stage.fleet().thaw("m1", ComponentKind::Apiserver).await?;
+    judged(stage, "m1", Grade::Healthy).await?;
+    let still = |cluster: Option<&Cluster>| {
+        let held = cluster.and_then(|cluster| condition(cluster, "DeletesPaused"));
+        if held.is_some_and(|held| held.status == "True") { Ok(()) } else { Err(format!("{held:?}")) }
+    };
+    stays("the pause", A_WHILE, (clusters(stage), "m1"), still).await?;
+    let now = fetch_names(&copies, "part").await?.len();
+    ensure!(now == left, "{left} copies waited for a person's word, {now} are left");
+    stage.apply_yaml(&placed(space, "m1, m2")).await?;
+    resumed(stage).await
 }
 
 /// Places all templates; returns where their copies are on m1.
@@ -172,12 +197,6 @@ async fn waiting_one(copies: &Api<ConfigMap>) -> Result<String> {
     fetch_names(copies, "part=slip").await?.into_iter().next().context("a copy whose delete waits")
 }
 
-/// The word after the command and the name of the cluster.
-fn token(message: &str, cluster: &str) -> Option<String> {
-    let rest = message.split_once(&format!("approve-deletes {cluster} "))?.1;
-    Some(rest.chars().take_while(|word| word.is_ascii_alphanumeric() || *word == '-').collect())
-}
-
 async fn other_hub(stage: &Stage) -> Result<()> {
     let paused = pause_by_other_hub(stage, "other-hub").await?;
     let cluster = clusters(stage).get("m2").await?;
@@ -236,7 +255,7 @@ async fn older_hub(stage: &Stage) -> Result<()> {
         let touch = Patch::Merge(json!({"metadata": {"annotations": {"touched": number.to_string()}}}));
         templates.patch("settings", &PatchParams::default(), &touch).await?;
     }
-    let still = |cluster: Option<&atoll_crds::Cluster>| {
+    let still = |cluster: Option<&Cluster>| {
         let held = cluster.and_then(|cluster| condition(cluster, "DeletesPaused"));
         let holds = held.is_some_and(|held| held.status == "True" && held.message.contains(&token));
         if holds { Ok(()) } else { Err(format!("{held:?}")) }

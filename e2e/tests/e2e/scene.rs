@@ -138,15 +138,20 @@ impl Scene {
 
     /// Waits until an object goes exactly to these clusters, and is there and nowhere else.
     pub async fn goes_to(&self, kind: Kind, name: &str, clusters: &[&'static str]) -> Result<()> {
-        let wanted = format!("it goes to {clusters:?}");
-        let named =
-            |binding: &Value| targets(binding).iter().map(|(name, _)| name.as_str()).eq(clusters.iter().copied());
-        self.binding(kind, name, &wanted, |binding| is_scheduled(binding) && named(binding)).await?;
+        self.scheduled_to(kind, name, clusters).await?;
         for member in MEMBERS {
             let place = self.member(member, kind);
             if clusters.contains(&member) { place.there(name).await.map(drop)? } else { place.gone(name).await? }
         }
         Ok(())
+    }
+
+    /// Waits until a binding says that its object goes to exactly these members.
+    pub async fn scheduled_to(&self, kind: Kind, name: &str, clusters: &[&'static str]) -> Result<()> {
+        let wanted = format!("it goes to {clusters:?}");
+        let named =
+            |binding: &Value| targets(binding).iter().map(|(name, _)| name.as_str()).eq(clusters.iter().copied());
+        self.binding(kind, name, &wanted, |binding| is_scheduled(binding) && named(binding)).await.map(drop)
     }
 
     /// Waits until a Cluster says that it serves a group version.

@@ -69,7 +69,7 @@ pub async fn run(app: Arc<App>, member: Arc<Member>) {
 
 async fn withdraw(app: &App, member: &Member, token: &str) {
     let Some(cluster) = app.clusters.get(&member.name) else { return };
-    let withdrawn = cluster_write::marks(&app.hub, &cluster, |cluster| {
+    let withdrawn = cluster_write::marks(app, &cluster, |cluster| {
         if cluster.annotations().get(APPROVE_DELETES).is_some_and(|held| held == token) {
             cluster.annotations_mut().remove(APPROVE_DELETES);
         }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::failure::Failure;
+use super::hub_mark::Hold;
 use super::intent::{Intent, Order};
 use super::lane::{Ended, Turn};
 use super::member::Member;
@@ -22,6 +23,9 @@ use tokio_util::sync::CancellationToken;
 
 /// A deletion under way is looked at again after this.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
+/// The hub's mark tries everything again when it is read; this is for the case
+/// that it says nothing.
+const MARK_WITHIN: Duration = Duration::from_secs(5);
 /// How long a worker waits for the Lease before it asks again.
 const WAIT_FOR_LEASE: Duration = Duration::from_millis(200);
 
@@ -59,9 +63,8 @@ async fn carry_out(app: &App, member: &Member, turn: &Turn) -> Ended {
     let address = member.address(app, kind, &turn.key);
     match intent {
         Intent::Apply { manifest, on_foreign } => {
-            if let Some(why) = member.hub_mark.pause(member) {
-                let is_due = member.hub_mark.is_due();
-                return if is_due { Ended::Again(LOOK_AGAIN) } else { Ended::Failed(Failure::Paused(why)) };
+            if let Some(held) = held(member) {
+                return held;
             }
             let ours = member.copies.get(&turn.key).filter(super::copies::Copy::may_be_overwritten);
             let applied = address.apply(manifest, *on_foreign, ours.as_ref().map(|copy| &*copy.uid)).await;
@@ -88,18 +91,35 @@ async fn carry_out(app: &App, member: &Member, turn: &Turn) -> Ended {
                 return Ended::Failed(paused);
             }
             match address.delete(binding, admit).await {
-                Ok(true) => gone(app, member, &turn.key),
+                Ok(true) => gone(app, member, &turn.key, DeleteLabel::Deleted),
                 Ok(false) => Ended::Again(LOOK_AGAIN),
-                Err(Failure::KindMissing) if lacks_kind(member, &turn.key).await => gone(app, member, &turn.key),
+                Err(Failure::KindMissing) if lacks_kind(member, &turn.key).await => {
+                    gone(app, member, &turn.key, DeleteLabel::Deleted)
+                }
                 Err(failure) => Ended::Failed(failure),
             }
         }
-        Intent::Release { binding } => match address.release(binding).await {
-            Ok(()) => gone(app, member, &turn.key),
-            Err(Failure::KindMissing) if lacks_kind(member, &turn.key).await => gone(app, member, &turn.key),
-            Err(failure) => Ended::Failed(failure),
-        },
+        Intent::Release { binding } => {
+            if let Some(held) = held(member) {
+                return held;
+            }
+            match address.release(binding).await {
+                Ok(()) => gone(app, member, &turn.key, DeleteLabel::Released),
+                Err(Failure::KindMissing) if lacks_kind(member, &turn.key).await => {
+                    gone(app, member, &turn.key, DeleteLabel::Released)
+                }
+                Err(failure) => Ended::Failed(failure),
+            }
+        }
     }
+}
+
+/// Why nothing may be written there because of the hub's mark.
+fn held(member: &Member) -> Option<Ended> {
+    member.hub_mark.hold(member).map(|hold| match hold {
+        Hold::NotYet => Ended::NotYet(MARK_WITHIN),
+        Hold::For(failure) => Ended::Failed(failure),
+    })
 }
 
 /// Whether the member says, asked just now, that it serves no such kind: then
@@ -117,6 +137,10 @@ fn observe_applied(app: &App, member: &Member, turn: &Turn, applied: &Applied) {
         app.metrics.members.drift_repaired.inc(label);
         tracing::info!(cluster = %member.name, object = %turn.key, field = %drift.path, by = drift.manager.as_deref().unwrap_or("nobody"), "drift repaired");
     }
+    if member.copies.was_lost(&turn.key) && applied.wrote && applied.drift.is_empty() {
+        app.metrics.members.drift_repaired.inc(DriftLabel::ObjectDeleted);
+        tracing::info!(cluster = %member.name, object = %turn.key, "a deleted copy is made anew");
+    }
     app.metrics.members.applies.inc(if applied.wrote { ApplyLabel::Applied } else { ApplyLabel::Unchanged });
     app.fleet.observe_copy(&turn.key, &member.name, &applied.live, true);
     app.status_due(&turn.key);
@@ -125,10 +149,10 @@ fn observe_applied(app: &App, member: &Member, turn: &Turn, applied: &Applied) {
     }
 }
 
-fn gone(app: &App, member: &Member, key: &ObjectKey) -> Ended {
+fn gone(app: &App, member: &Member, key: &ObjectKey, how: DeleteLabel) -> Ended {
     member.copies.remove(key);
     member.settle_delete(key);
-    app.metrics.members.deletes.inc(DeleteLabel::Deleted);
+    app.metrics.members.deletes.inc(how);
     app.fleet.confirm_gone(key, &member.name);
     app.moves.tell(News {
         key: key.clone(),
@@ -149,6 +173,8 @@ fn settle(app: &App, member: &Member, turn: Turn, ended: &Ended) {
         tracing::debug!(cluster = %member.name, object = %key, %failure, "order not carried out");
         if is_apply {
             app.metrics.members.applies.inc(label(failure));
+        } else {
+            app.metrics.members.deletes.inc(DeleteLabel::Failed);
         }
         if is_apply
             && !matches!(failure, Failure::Raced(_))

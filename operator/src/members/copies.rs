@@ -6,7 +6,7 @@
 //! API without its field leaving our ownership, so comparing fingerprints finds
 //! drift without keeping manifests.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use atoll_decide::first_write::{self, FIELD_MANAGER, Owner};
@@ -100,6 +100,11 @@ struct Inner {
     copies: HashMap<ObjectKey, Copy>,
     /// Kinds whose list is complete.
     synced: HashSet<Gvk>,
+    /// Kinds that we may not list there.
+    unseen: BTreeSet<Gvk>,
+    /// Copies that the watch lost without us, until they are written anew or
+    /// not wanted any more.
+    lost: HashSet<ObjectKey>,
 }
 
 impl Copies {
@@ -150,9 +155,25 @@ impl Copies {
         inner.copies.insert(key.clone(), copy);
     }
 
-    /// The object is surely gone.
+    /// What is known of the object is void: it is gone, or has to be read again.
     pub fn remove(&self, key: &ObjectKey) {
-        self.lock().copies.remove(key);
+        let mut inner = self.lock();
+        inner.copies.remove(key);
+        inner.lost.remove(key);
+    }
+
+    /// The watch shows the object no more, and it was not us.
+    pub fn lose(&self, key: &ObjectKey) {
+        let mut inner = self.lock();
+        // What we deleted ourselves is not known any more when the watch hears of it.
+        if inner.copies.remove(key).is_some() {
+            inner.lost.insert(key.clone());
+        }
+    }
+
+    /// Whether the object was lost before this write of it; asked once.
+    pub fn was_lost(&self, key: &ObjectKey) -> bool {
+        self.lock().lost.remove(key)
     }
 
     /// The copy of `key`, when there is one.
@@ -165,9 +186,22 @@ impl Copies {
         self.lock().synced.contains(kind)
     }
 
+    /// There is nothing to see of `kind` for us: we may not list it. Nothing
+    /// waits for that list, and nobody takes it for empty.
+    pub fn set_unseen(&self, kind: &Gvk) {
+        self.set_synced(kind, true);
+        self.lock().unseen.insert(kind.clone());
+    }
+
+    /// The kinds that we may not list.
+    pub fn unseen(&self) -> BTreeSet<Gvk> {
+        self.lock().unseen.clone()
+    }
+
     /// The list of `kind` is complete, or not any more.
     pub fn set_synced(&self, kind: &Gvk, synced: bool) {
         let mut inner = self.lock();
+        inner.unseen.remove(kind);
         if synced {
             inner.synced.insert(kind.clone());
         } else {
@@ -240,6 +274,30 @@ mod tests {
         copies.verify(&key(), &live(5, "new", &json!({"f:data": {}})));
         assert_eq!(copies.observe(&key(), &live(3, "old", &json!({"f:data": {"f:x": {}}}))), Seen::Stale);
         assert!(copies.get(&key()).unwrap().is_in_sync("new"));
+    }
+
+    #[test]
+    fn a_kind_that_may_not_be_listed_holds_up_nothing_and_is_not_taken_for_empty() {
+        let (copies, kind) = (Copies::default(), key().gvk);
+        copies.set_unseen(&kind);
+        assert!(copies.is_synced(&kind));
+        assert_eq!(copies.unseen(), BTreeSet::from([kind.clone()]));
+        copies.set_synced(&kind, true);
+        assert_eq!(copies.unseen(), BTreeSet::new(), "its list came after all");
+    }
+
+    #[test]
+    fn only_a_copy_that_went_without_us_counts_as_lost_and_only_once() {
+        let copies = Copies::default();
+        copies.verify(&key(), &live(1, "h", &json!({})));
+        copies.lose(&key());
+        assert!(copies.was_lost(&key()));
+        assert!(!copies.was_lost(&key()));
+
+        copies.verify(&key(), &live(2, "h", &json!({})));
+        copies.remove(&key());
+        copies.lose(&key());
+        assert!(!copies.was_lost(&key()), "we deleted it");
     }
 
     #[test]

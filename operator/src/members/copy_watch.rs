@@ -50,7 +50,7 @@ impl CopySink {
     /// The label-filtered watch no longer shows it. Whether it is gone or only
     /// lost its label is for a read to say (promise I2): the next apply looks.
     fn lost(&self, key: ObjectKey, lane: Lane) {
-        self.member.copies.remove(&key);
+        self.member.copies.lose(&key);
         self.member.lane.lost(&key);
         self.app.fleet.observe_lost(&key, &self.member.name);
         self.app.status_due(&key);
@@ -103,7 +103,11 @@ impl Sink<DynamicObject> for CopySink {
         {
             // The member says that there is nothing to see for us: neither a
             // comparison nor a leave must wait for it.
-            self.member.copies.set_synced(&self.gvk, true);
+            if status.code == 404 {
+                self.member.copies.set_synced(&self.gvk, true);
+            } else {
+                self.member.copies.set_unseen(&self.gvk);
+            }
             self.member.listed(&self.gvk);
         }
     }

@@ -53,7 +53,7 @@ async fn publish(app: &App, member: &Member, with_resources: bool) -> Result<boo
     let summary = member.inventory.summary();
     let known = summary.is_some();
     let paused = member.deletes_paused();
-    let written = cluster_write::status(&app.hub, &cluster, |status| {
+    let written = cluster_write::status(app, &cluster, |status| {
         if let Some(apis) = &apis {
             put_apis(status, apis);
         }
@@ -69,11 +69,10 @@ async fn publish(app: &App, member: &Member, with_resources: bool) -> Result<boo
         }
     })
     .await?;
-    if let Written::Now(cluster) = written {
-        app.metrics.hub.writes.inc(crate::telemetry::metrics::labels::HubWriteLabel::ClusterStatus);
-        if app.clusters.put(*cluster) {
-            app.members.cluster_changed(member.name.clone());
-        }
+    if let Written::Now(cluster) = written
+        && app.clusters.put(*cluster)
+    {
+        app.members.cluster_changed(member.name.clone());
     }
     Ok(known)
 }

@@ -29,6 +29,8 @@ use crate::validate;
 
 /// Until the mark is read nothing goes on.
 const READ_AGAIN: Duration = Duration::from_secs(1);
+/// A failure that may pass by itself is told when it lasts so many tries.
+const TOLD_AFTER: u32 = 5;
 /// A standing pause is looked at so often: the mark may be put right on the
 /// member itself.
 const LOOK_AGAIN: Duration = Duration::from_secs(3);
@@ -46,8 +48,8 @@ pub struct Known {
 struct State {
     /// None: not read yet.
     epoch: Option<Epoch>,
-    /// Why it cannot be read, when somebody has to do something about that.
-    unread: Option<String>,
+    /// Why it could not be read, once that is worth telling.
+    unread: Option<Failure>,
     /// The mark, and when this process wrote it.
     mark: Option<(HubMark, Mono)>,
     /// The version of the `ConfigMap`; None: there is none.
@@ -61,20 +63,22 @@ impl Known {
     pub fn pause(&self, member: &Member) -> Option<String> {
         let state = self.lock();
         match &state.epoch {
-            None => {
-                let why = state.unread.as_deref().unwrap_or("it has not answered yet");
-                Some(format!("what the member knows of its hub has not been read yet: {why}"))
-            }
+            None => Some(unread(state.unread.as_ref())),
             Some(Epoch::Proceed) => None,
             Some(Epoch::Pause(why)) => Some(explain(why, member)),
         }
     }
 
-    /// Whether it is merely about to be read: nothing is wrong with what waits
-    /// for that.
-    pub fn is_due(&self) -> bool {
+    /// As [`Known::pause`], for an order that would write.
+    pub fn hold(&self, member: &Member) -> Option<Hold> {
         let state = self.lock();
-        state.epoch.is_none() && state.unread.is_none()
+        match (&state.epoch, &state.unread) {
+            (Some(Epoch::Proceed), _) => None,
+            (Some(Epoch::Pause(why)), _) => Some(Hold::For(Failure::Paused(explain(why, member)))),
+            (None, None) => Some(Hold::NotYet),
+            (None, Some(Failure::Silent(why))) => Some(Hold::For(Failure::Silent(why.clone()))),
+            (None, why @ Some(_)) => Some(Hold::For(Failure::Paused(unread(why.as_ref())))),
+        }
     }
 
     /// The pause for the Cluster's condition: what a person has to decide. A mark
@@ -112,6 +116,19 @@ impl Known {
     }
 }
 
+/// What stands in the way of a write.
+pub enum Hold {
+    /// The mark is about to be read: nothing is wrong.
+    NotYet,
+    /// Something that is told of the object.
+    For(Failure),
+}
+
+fn unread(why: Option<&Failure>) -> String {
+    let why = why.map_or_else(|| "it has not answered yet".to_owned(), ToString::to_string);
+    format!("what the member knows of its hub has not been read yet: {why}")
+}
+
 fn explain(why: &Pause, member: &Member) -> String {
     format!("{why}; if this hub is the right one, run `kubectl atoll approve-deletes {} {}`", member.name, why.token())
 }
@@ -119,14 +136,17 @@ fn explain(why: &Pause, member: &Member) -> String {
 /// Reads the mark, then raises it after acting.
 pub async fn run(app: Arc<App>, member: Arc<Member>) {
     let known = &member.hub_mark;
+    let mut tries = 0;
     loop {
         if !known.is_read() {
             if let Err(failure) = read(&app, &member).await {
                 tracing::debug!(cluster = %member.name, %failure, "hub mark not read");
-                known.lock().unread = failure.is_final().then(|| failure.to_string());
+                tries += 1;
+                put_unread(&member, failure, tries);
                 tokio::time::sleep(READ_AGAIN).await;
                 continue;
             }
+            tries = 0;
             member.lane.retry_all();
         }
         if let Some(why) = known.standing() {
@@ -144,6 +164,17 @@ pub async fn run(app: Arc<App>, member: Arc<Member>) {
             () = known.forgotten.notified() => {}
             () = tokio::time::sleep(BETWEEN_WRITES) => {}
         }
+    }
+}
+
+/// Silence is told at once, as that of any request; another failure when it
+/// needs somebody, or lasts.
+fn put_unread(member: &Member, failure: Failure, tries: u32) {
+    let is_told = failure.is_silence() || failure.is_final() || tries >= TOLD_AFTER;
+    let before = std::mem::replace(&mut member.hub_mark.lock().unread, is_told.then_some(failure));
+    if is_told && before.is_none() {
+        // What waits for the mark learns why it waits.
+        member.lane.retry_all();
     }
 }
 

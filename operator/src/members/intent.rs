@@ -48,3 +48,14 @@ pub struct Order {
     /// How to reach the kind.
     pub kind: Arc<KindInfo>,
 }
+
+impl Order {
+    /// Whether it applies a manifest of this hash (in hex), with this word on
+    /// what is not ours.
+    pub fn applies(&self, hash: &str, word: OnForeign) -> bool {
+        match &self.intent {
+            Intent::Apply { manifest, on_foreign } => *on_foreign == word && format!("{:016x}", manifest.hash) == hash,
+            Intent::Delete { .. } | Intent::Release { .. } => false,
+        }
+    }
+}

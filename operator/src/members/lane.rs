@@ -74,6 +74,9 @@ pub enum Ended {
     Done,
     /// Look again after this time (a deletion under way).
     Again(Duration),
+    /// Nothing was sent, as something else comes first, which tries everything
+    /// again when it is done; else after this time.
+    NotYet(Duration),
     /// It failed.
     Failed(Failure),
 }
@@ -129,13 +132,7 @@ impl Lane {
     /// Whether the object is wanted with a manifest of this hash (in hex), and
     /// with this word on what is not ours.
     pub fn wants(&self, key: &ObjectKey, hash: &str, word: OnForeign) -> bool {
-        let state = self.lock();
-        match state.wanted.get(key).map(|wanted| &wanted.order.intent) {
-            Some(Intent::Apply { manifest, on_foreign }) => {
-                *on_foreign == word && format!("{:016x}", manifest.hash) == hash
-            }
-            Some(Intent::Delete { .. } | Intent::Release { .. }) | None => false,
-        }
+        self.lock().wanted.get(key).is_some_and(|wanted| wanted.order.applies(hash, word))
     }
 
     /// What a scraper reads.
@@ -199,6 +196,11 @@ impl Lane {
         let mut state = self.lock();
         let opened = match ended {
             Ended::Failed(failure) if failure.is_silence() => state.breaker.silent(clock::mono()),
+            // Nothing was asked, so nothing has answered.
+            Ended::NotYet(_) | Ended::Failed(Failure::Paused(_)) => {
+                state.breaker.unused(clock::mono());
+                false
+            }
             Ended::Done | Ended::Again(_) | Ended::Failed(_) => {
                 let busy = matches!(ended, Ended::Failed(Failure::Busy(_)));
                 state.breaker.answered();
@@ -211,7 +213,9 @@ impl Lane {
                 Ended::Done => {
                     state.wanted.remove(&turn.key);
                 }
-                Ended::Again(after) => self.queue.add_after(turn.key.clone(), queue::Lane::User, *after),
+                Ended::Again(after) | Ended::NotYet(after) => {
+                    self.queue.add_after(turn.key.clone(), queue::Lane::User, *after);
+                }
                 Ended::Failed(failure) => {
                     wanted.attempts += 1;
                     let after = failure.retry_after(wanted.attempts);

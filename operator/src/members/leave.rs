@@ -33,7 +33,8 @@ pub async fn drive(app: &Arc<App>, cluster: &Cluster) -> Result<(), kube::Error>
     let left_behind = match app.members.get(&name) {
         Some(member) if !is_lost(app, &name) => {
             // What is not known yet is not absent: the unit may have just begun, or the cluster is slow to answer.
-            if app.fleet.view().source(&name) != Source::Known || !member.has_listed(app) {
+            let knows = app.synced.is_complete() && app.fleet.view().source(&name) == Source::Known;
+            if !knows || !member.has_listed(app) {
                 app.members.changed.add_after(name, Lane::User, LOOK_AGAIN);
                 return Ok(());
             }
@@ -43,8 +44,7 @@ pub async fn drive(app: &Arc<App>, cluster: &Cluster) -> Result<(), kube::Error>
                 app.members.changed.add_after(name, Lane::User, LOOK_AGAIN);
                 return Ok(());
             }
-            let strays = member.copies.all().len();
-            (strays > 0).then(|| format!("{strays} objects there bear our label and have no binding: they stay there"))
+            stays_behind(&member)
         }
         Some(_) | None => Some(
             "the cluster does not answer us: its objects stay there; remove them by hand if it comes back".to_owned(),
@@ -53,7 +53,7 @@ pub async fn drive(app: &Arc<App>, cluster: &Cluster) -> Result<(), kube::Error>
     if let Some(message) = left_behind {
         app.tell_cluster(&name, "ObjectsLeftBehind", &message, true);
     }
-    let written = cluster_write::marks(&app.hub, cluster, |cluster| {
+    let written = cluster_write::marks(app, cluster, |cluster| {
         cluster.finalizers_mut().retain(|held| held != finalizer::CLUSTER);
     })
     .await?;
@@ -61,6 +61,17 @@ pub async fn drive(app: &Arc<App>, cluster: &Cluster) -> Result<(), kube::Error>
         app.clusters.put(*cluster);
     }
     Ok(())
+}
+
+/// What is left of us there when every copy that a binding takes away is gone.
+fn stays_behind(member: &Member) -> Option<String> {
+    let strays = member.copies.all().len();
+    let strays = (strays > 0).then(|| format!("{strays} objects there bear our label and no binding takes them away"));
+    let unseen: Vec<String> = member.copies.unseen().iter().map(ToString::to_string).collect();
+    let unseen = (!unseen.is_empty())
+        .then(|| format!("what there may be of {} cannot be seen, as we may not list it", unseen.join(", ")));
+    let all: Vec<String> = strays.into_iter().chain(unseen).collect();
+    (!all.is_empty()).then(|| format!("{}: it stays there", all.join("; ")))
 }
 
 /// Whether the Cluster leaves without its objects.
@@ -88,10 +99,15 @@ fn take_away(app: &Arc<App>, member: &Arc<Member>, keep: bool) -> usize {
         else {
             continue;
         };
+        let is_named = binding.named_clusters().any(|name| name == member.name);
+        if !keep && !is_named && App::policy_of(&binding).is_none() {
+            // Nobody stands behind it who could take it away: it stays there, and that is told.
+            continue;
+        }
         left += 1;
         if keep {
             release(app, member, key, &copy.binding);
-        } else if binding.named_clusters().any(|name| name == member.name) {
+        } else if is_named {
             // Its binding still counts on it: the pipeline moves it away first
             // (a deleting cluster is no candidate) and then removes the copy.
             waits = true;

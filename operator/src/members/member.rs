@@ -30,6 +30,7 @@ use super::write::Address;
 use super::{carry, copy_watch, facts, hub_mark, orphans};
 use crate::app::App;
 use crate::clock;
+use crate::hub::template_watch;
 use crate::queue::Queue;
 use crate::tasks::{OnExit, Tasks};
 use crate::watch::follow;
@@ -266,10 +267,10 @@ impl Member {
     pub fn has_listed(&self, app: &App) -> bool {
         let served = self.apis.borrow().as_ref().map(|apis| apis.kinds());
         let Some(served) = served else { return false };
-        let gvk = |kind: &KindInfo| Gvk::from_api_version(&kind.resource.api_version, &kind.resource.kind);
-        let kinds = app.watched_kinds();
-        let mut there = kinds.iter().map(|kind| gvk(kind)).filter(|kind| served.contains(kind));
-        there.all(|kind| self.copies.is_synced(&kind))
+        // A kind that the hub was not asked for yet counts as one it serves.
+        let wanted = template_watch::wanted(app);
+        let mut there = wanted.iter().filter(|kind| served.contains(*kind) && !app.kinds.is_missing(kind));
+        there.all(|kind| self.copies.is_synced(kind))
     }
 
     /// When what runs there was last compared completely.

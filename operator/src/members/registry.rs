@@ -175,7 +175,7 @@ async fn add_finalizer(app: &App, cluster: &Cluster) -> Result<(), Error> {
     if !app.leads() {
         return Ok(());
     }
-    let written = cluster_write::marks(&app.hub, cluster, |cluster| {
+    let written = cluster_write::marks(app, cluster, |cluster| {
         let finalizers = cluster.finalizers_mut();
         if !finalizers.iter().any(|held| held == finalizer::CLUSTER) {
             finalizers.push(finalizer::CLUSTER.to_owned());
@@ -232,7 +232,7 @@ async fn tell(app: &App, name: &ClusterName, error: &Error) {
     }
     let Some(cluster) = app.clusters.get(name) else { return };
     let message = error.to_string();
-    let written = within(cluster_write::status(&app.hub, &cluster, |status| {
+    let written = within(cluster_write::status(app, &cluster, |status| {
         let condition = Ready::CredentialsInvalid.condition(&message, None, clock::api_time());
         set_condition(&mut status.conditions, condition);
     }))

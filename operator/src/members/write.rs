@@ -117,7 +117,7 @@ impl Address<'_> {
             "labels": unset(&live["metadata"]["labels"]),
             "annotations": unset(&live["metadata"]["annotations"]),
         }}));
-        let parameters = PatchParams { field_manager: Some(FIELD_MANAGER.into()), ..PatchParams::default() };
+        let parameters = PatchParams::apply(FIELD_MANAGER);
         let request = self.request().patch(self.name(), &parameters, &patch).map_err(|error| unbuildable(&error))?;
         self.send(request).await.map(|_| ())
     }
@@ -208,9 +208,8 @@ fn foreign_message(key: &ObjectKey, owner: &Owner) -> String {
 
 /// A merge patch that removes every mark of ours from a map of labels or annotations.
 fn unset(map: &Value) -> Value {
-    let ours = |key: &str| key.contains("karmada.io/") || key.starts_with("atoll.dev/");
     let keys = map.as_object().into_iter().flatten().map(|(key, _)| key);
-    Value::Object(keys.filter(|key| ours(key)).map(|key| (key.clone(), Value::Null)).collect())
+    Value::Object(keys.filter(|key| marks::is_of_the_federation(key)).map(|key| (key.clone(), Value::Null)).collect())
 }
 
 fn unbuildable(error: &kube::core::request::Error) -> Failure {

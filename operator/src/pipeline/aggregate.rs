@@ -37,9 +37,11 @@ pub fn build(
     now: &Time,
 ) -> BindingStatus {
     let mut status = binding.status.as_deref().cloned().unwrap_or_default();
-    let suspended = binding.spec.suspension.as_ref().is_some_and(|suspension| suspension.scheduling == Some(true))
-        || binding.spec.scheduler_name.as_deref().is_some_and(super::binding::is_scheduled_elsewhere);
-    put_schedule(&mut status, news, suspended, now);
+    let suspended = binding.spec.suspension.as_ref().is_some_and(|suspension| suspension.scheduling == Some(true));
+    // What another scheduler decides is told by it.
+    if !binding.spec.scheduler_name.as_deref().is_some_and(super::binding::is_scheduled_elsewhere) {
+        put_schedule(&mut status, news, suspended, now);
+    }
     status.aggregated_status = items(binding, copies, fleet);
     put_applied(&mut status, binding, now);
     let is_target =

@@ -343,9 +343,10 @@ fn remove_dropped(
             Removal::Delete(why) => format!("{why:?}"),
             Removal::Keep(_) if goes_first => "purge mode Directly".to_owned(),
             Removal::Keep(_) => {
-                // It may have been ordered away before its replacement fell ill (promise I1).
+                // It may have been ordered away before its replacement fell ill, or while nobody saw it fall (promise
+                // I1). What waits for a person's word still waits for it: no budget is given back.
                 if is_leaving(&member, &template.key) {
-                    member.want_nothing(&template.key);
+                    member.lane.forget(&template.key);
                 }
                 continue;
             }
@@ -378,10 +379,12 @@ fn purged(aside: &Aside<'_>) -> Vec<ClusterName> {
     })
 }
 
-/// A copy that was ordered and never came is not wanted any more.
+/// A copy that was ordered and never came is not wanted any more, and one that went by itself waits for nobody's word.
 fn drop_wish(member: &Member, key: &ObjectKey) {
-    if member.lane.pending(key).is_some_and(|order| matches!(order.intent, Intent::Apply { .. })) {
-        member.want_nothing(key);
+    match member.lane.pending(key).map(|order| order.intent) {
+        Some(Intent::Apply { .. }) => member.want_nothing(key),
+        Some(Intent::Delete { .. } | Intent::Release { .. }) => {}
+        None => member.settle_delete(key),
     }
 }
 

@@ -11,6 +11,7 @@ use std::time::Duration;
 use atoll_crds::work::binding::BindingStatus;
 use atoll_crds::{ClusterResourceBinding, ResourceBinding};
 use atoll_decide::binding::Outcome;
+use atoll_decide::first_write::FIELD_MANAGER;
 use atoll_decide::ids::{ClusterName, ObjectKey};
 use atoll_decide::interpret::{self, StatusItem};
 use kube::Api;
@@ -137,8 +138,12 @@ fn too_early(binding: &Binding, copies: &Copies, remembered: &Remembered) -> Opt
 }
 
 async fn write(app: &App, binding: &Binding, status: BindingStatus) -> Result<(), kube::Error> {
-    let patch = json!({"status": replaced(binding.status.as_deref(), &status)});
-    let parameters = PatchParams { field_manager: Some("atoll".into()), ..PatchParams::default() };
+    // On the version it was made from: another scheduler and other controllers write there as well.
+    let patch = json!({
+        "metadata": {"resourceVersion": binding.resource_version},
+        "status": replaced(binding.status.as_deref(), &status),
+    });
+    let parameters = PatchParams::apply(FIELD_MANAGER);
     let BindingRef { namespace, name } = &binding.reference;
     let written = if let Some(namespace) = namespace {
         let api: Api<ResourceBinding> = Api::namespaced(app.hub.clone(), namespace);
@@ -147,17 +152,13 @@ async fn write(app: &App, binding: &Binding, status: BindingStatus) -> Result<()
         let api: Api<ClusterResourceBinding> = Api::all(app.hub.clone());
         api.patch_status(name, &parameters, &Patch::Merge(patch)).await.map(|object| Binding::of(&object))
     };
-    match written {
+    match app.metrics.hub.count(HubWriteLabel::BindingStatus, written) {
         Ok(written) => {
-            app.metrics.hub.writes.inc(HubWriteLabel::BindingStatus);
             app.bindings.put(written);
             Ok(())
         }
         Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
-        Err(error) => {
-            app.metrics.hub.failures.inc(HubWriteLabel::BindingStatus);
-            Err(error)
-        }
+        Err(error) => Err(error),
     }
 }
 
@@ -225,16 +226,13 @@ async fn update_template(app: &App, key: &ObjectKey, binding: &Binding, copies: 
         "status": status,
     });
     let parameters = PatchParams { field_manager: Some("atoll-status".into()), ..PatchParams::default() };
-    match api.patch_status(&key.name, &parameters, &Patch::Merge(patch)).await {
+    let written = api.patch_status(&key.name, &parameters, &Patch::Merge(patch)).await;
+    match app.metrics.hub.count(HubWriteLabel::TemplateStatus, written) {
         Ok(written) => {
             says(&into_value(written));
-            app.metrics.hub.writes.inc(HubWriteLabel::TemplateStatus);
             Ok(())
         }
         Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
-        Err(error) => {
-            app.metrics.hub.failures.inc(HubWriteLabel::TemplateStatus);
-            Err(error)
-        }
+        Err(error) => Err(error),
     }
 }

@@ -66,6 +66,13 @@ impl Breaker {
         *self = Self::default();
     }
 
+    /// Nothing was sent: a trial that was none is given back.
+    pub fn unused(&mut self, now: Mono) {
+        if *self == Self::HalfOpen {
+            *self = Self::Open { retry_at: now + TRIES_EVERY };
+        }
+    }
+
     /// A request got no answer. Returns whether this opened the breaker.
     pub fn silent(&mut self, now: Mono) -> bool {
         let was_open = !matches!(self, Self::Closed { .. });
@@ -109,6 +116,18 @@ mod tests {
         assert_eq!(breaker.admit(at(100)), Gate::WaitForTrial);
         breaker.answered();
         assert_eq!(breaker.admit(at(101)), Gate::Pass);
+    }
+
+    #[test]
+    fn a_trial_that_sent_nothing_neither_closes_it_nor_blocks_the_next() {
+        let mut breaker = Breaker::Open { retry_at: at(100) };
+        assert_eq!(breaker.admit(at(100)), Gate::Pass);
+        breaker.unused(at(100));
+        assert_eq!(breaker.admit(at(101)), Gate::Wait(at(2100)));
+        assert_eq!(breaker.admit(at(2100)), Gate::Pass);
+        let mut closed = Breaker::Closed { silent: 2 };
+        closed.unused(at(0));
+        assert!(closed.silent(at(1)), "the count goes on");
     }
 
     #[test]
