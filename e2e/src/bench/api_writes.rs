@@ -90,12 +90,26 @@ impl Writes {
 
     /// Without events, which are told apart.
     pub fn without_events(&self) -> Self {
-        Self(self.0.iter().filter(|(name, _)| !is_event(name)).map(|(name, count)| (name.clone(), *count)).collect())
+        self.only(|name| !is_event(name))
     }
 
     /// How many of them are events.
     pub fn events(&self) -> u64 {
-        self.0.iter().filter(|(name, _)| is_event(name)).map(|(_, count)| count).sum()
+        self.only(is_event).total()
+    }
+
+    /// What grows with the objects: neither events nor the statuses of policies, which come by the clock.
+    pub fn of_objects(&self) -> Self {
+        self.only(|name| !is_event(name) && !is_policy_status(name))
+    }
+
+    /// How many of them are statuses of propagation policies.
+    pub fn policy_statuses(&self) -> u64 {
+        self.only(is_policy_status).total()
+    }
+
+    fn only(&self, wanted: fn(&str) -> bool) -> Self {
+        Self(self.0.iter().filter(|(name, _)| wanted(name)).map(|(name, count)| (name.clone(), *count)).collect())
     }
 
     /// How many there are.
@@ -111,6 +125,12 @@ impl Writes {
 
 fn is_event(name: &str) -> bool {
     name.split_once(' ').is_some_and(|(_, resource)| resource == EVENTS)
+}
+
+fn is_policy_status(name: &str) -> bool {
+    name.split_once(' ').is_some_and(|(_, resource)| {
+        ["propagationpolicies/status", "clusterpropagationpolicies/status"].contains(&resource)
+    })
 }
 
 /// One line of the metrics.
@@ -181,6 +201,19 @@ apiserver_request_total{code="201",component="apiserver",dry_run="",group="authe
     fn only_accepted_writes_of_stored_objects_count_and_leases_do_not() {
         let expected = [("PATCH resourcebindings/status", 1_000_000), ("POST configmaps", 50), ("POST events", 3)];
         assert_eq!(between().0, expected.map(|(name, count)| (name.to_owned(), count)).into());
+    }
+
+    #[test]
+    fn what_comes_by_the_clock_is_told_apart_from_what_grows_with_the_objects() {
+        let counted = [
+            ("PATCH propagationpolicies", 1),
+            ("PATCH propagationpolicies/status", 16),
+            ("PATCH resourcebindings/status", 2_000),
+            ("POST events", 3),
+        ];
+        let writes = Writes(counted.map(|(name, count)| (name.to_owned(), count)).into());
+        assert_eq!(writes.policy_statuses(), 16);
+        assert_eq!(writes.of_objects().total(), 2_001);
     }
 
     #[test]

@@ -14,6 +14,7 @@ use atoll_crds::policy::selector::{ClusterAffinity, ResourceSelector};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, LabelSelectorRequirement};
 use kube::Api;
 use kube::api::PostParams;
+use tokio::time::Instant;
 
 use super::api_writes::Writes;
 use super::arrivals::Arrivals;
@@ -36,6 +37,8 @@ pub struct Burst {
     pub creates: Duration,
     /// Writes on the hub until it was quiet again, the load itself left out; unknown where the hub does not show it.
     pub writes: Option<Writes>,
+    /// How long those writes were counted.
+    pub counted: Duration,
     /// The operator once everything is in place; its processor time is that of the burst alone.
     pub usage: Option<Usage>,
 }
@@ -89,11 +92,12 @@ pub async fn measure(site: &Site, space: &str, count: usize, deadline: Duration)
     let took = last.duration_since(load.first_asked);
     let creates = load.last_answered.duration_since(load.first_asked);
     let (writes, usage) = before.fetch_difference(site, count).await?;
-    Ok(Burst { took, creates, writes, usage })
+    Ok(Burst { took, creates, writes, counted: before.at.elapsed(), usage })
 }
 
 /// What was there before the burst.
 struct Before {
+    at: Instant,
     writes: Option<Writes>,
     usage: Option<Usage>,
 }
@@ -102,7 +106,7 @@ impl Before {
     async fn fetch(site: &Site) -> Result<Self> {
         // A hub may keep its metrics to itself; that is no reason to measure nothing.
         let writes = Writes::fetch_settled(&site.hub, SETTLE_DEADLINE).await.ok();
-        Ok(Self { writes, usage: process::fetch(&site.operator)? })
+        Ok(Self { at: Instant::now(), writes, usage: process::fetch(&site.operator)? })
     }
 
     /// What the burst of `count` templates added, once nothing more is written.
@@ -121,10 +125,16 @@ impl Before {
 }
 
 impl Burst {
-    /// Writes on the hub for each object, events left out.
+    /// Writes on the hub for each object; events and the statuses of policies left out.
     pub fn writes_per_object(&self, count: usize) -> Option<f64> {
         #[expect(clippy::cast_precision_loss, reason = "counts of a few thousands")]
-        self.writes.as_ref().map(|writes| writes.without_events().total() as f64 / count as f64)
+        self.writes.as_ref().map(|writes| writes.of_objects().total() as f64 / count as f64)
+    }
+
+    /// Statuses of the one policy, a second.
+    pub fn policy_statuses_per_s(&self) -> Option<f64> {
+        #[expect(clippy::cast_precision_loss, reason = "a few dozen")]
+        self.writes.as_ref().map(|writes| writes.policy_statuses() as f64 / self.counted.as_secs_f64())
     }
 
     /// The same by what was written, events included.

@@ -28,8 +28,11 @@ pub struct Report {
     pub paced_p50_ms: Option<f64>,
     /// The same for all but one of a hundred pairs.
     pub paced_p99_ms: Option<f64>,
-    /// Writes on the hub for each object of a burst; the load itself, leases and events left out.
+    /// Writes on the hub for each object of a burst; the load itself, leases, events and the policy's own status left
+    /// out.
     pub hub_writes_per_object: Option<f64>,
+    /// Writes of the policy's own status, a second, while those were counted.
+    pub policy_statuses_per_s: Option<f64>,
     /// The operator's memory after a burst, with all objects in place, MiB.
     pub operator_rss_mb: Option<f64>,
     /// The operator's processor time for a burst, its statuses included, seconds.
@@ -59,6 +62,7 @@ impl Report {
             paced_p50_ms: median(|run| run.paced_p50_ms),
             paced_p99_ms: median(|run| run.paced_p99_ms),
             hub_writes_per_object: median(|run| run.hub_writes_per_object),
+            policy_statuses_per_s: median(|run| run.policy_statuses_per_s),
             operator_rss_mb: median(|run| run.operator_rss_mb),
             operator_cpu_s: median(|run| run.operator_cpu_s),
             operator_peak_rss_mb: median(|run| run.operator_peak_rss_mb),
@@ -86,6 +90,7 @@ pub struct Run {
     pub paced_p99_ms: Option<f64>,
     pub paced_pairs: usize,
     pub hub_writes_per_object: Option<f64>,
+    pub policy_statuses_per_s: Option<f64>,
     pub hub_writes_by_kind: Option<BTreeMap<String, u64>>,
     pub hub_events: Option<u64>,
     pub operator_rss_mb: Option<f64>,
@@ -109,6 +114,7 @@ impl Run {
             paced_p99_ms: percentile(paced, 99.0),
             paced_pairs: paced.len(),
             hub_writes_per_object: burst.writes_per_object(objects),
+            policy_statuses_per_s: burst.policy_statuses_per_s(),
             hub_writes_by_kind: burst.writes_by_kind(),
             hub_events: burst.writes.as_ref().map(super::api_writes::Writes::events),
             operator_rss_mb: burst.usage.map(|usage| usage.rss_mb),
@@ -169,6 +175,7 @@ pub(super) mod tests {
             took: Duration::from_secs(took),
             creates: Duration::from_secs(1),
             writes: None,
+            counted: Duration::from_secs(took),
             usage: Some(usage),
         };
         Run::new((2_000, 3), Duration::from_secs(raw), &burst, paced)

@@ -93,7 +93,7 @@ impl Display for Report {
 
 impl Report {
     /// Aims are those of the first bench: half of the raw cost, and what a small machine can give away.
-    fn lines(&self) -> [Line; 11] {
+    fn lines(&self) -> [Line; 12] {
         [
             Line::new("pairs per second, operator", self.pairs_per_s, 0, Aim::None),
             Line::new("pairs per second, raw client", self.raw_pairs_per_s, 0, Aim::None),
@@ -102,6 +102,7 @@ impl Report {
             Line::new("template to member at 5/s, p50 ms", self.paced_p50_ms, 0, Aim::None),
             Line::new("template to member at 5/s, p99 ms", self.paced_p99_ms, 0, Aim::Below(150.0)),
             Line::new("writes on the hub per object", self.hub_writes_per_object, 2, Aim::AtMost(3.0)),
+            Line::new("the policy's own status, writes a second", self.policy_statuses_per_s, 2, Aim::AtMost(1.0)),
             Line::new("memory of the operator, MiB", self.operator_rss_mb, 0, Aim::Below(60.0)),
             Line::new("most memory at any time, MiB", self.operator_peak_rss_mb, 0, Aim::None),
             Line::new("processor time of the operator, s", self.operator_cpu_s, 1, Aim::None),
