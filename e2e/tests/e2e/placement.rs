@@ -218,10 +218,29 @@ async fn other_scheduler() -> Result<()> {
     let body = policy(CONFIG_MAP, "settings", json!({"schedulerName": "mine"}));
     scene.hub(POLICY).apply("settings", body).await?;
     scene.hub(CONFIG_MAP).apply("settings", json!({"data": {"a": "b"}})).await?;
-    let named = |binding: &Value| binding["spec"]["schedulerName"] == "mine";
-    scene.binding(CONFIG_MAP, "settings", "it names the scheduler", named).await?;
+    let waits =
+        |binding: &Value| condition(binding, "FullyApplied")["message"] == "scheduler mine has not placed it yet";
+    scene.binding(CONFIG_MAP, "settings", "it waits for the scheduler", waits).await?;
     scene.settle().await?;
-    ensure!(scene.placement(CONFIG_MAP, "settings").await?.is_empty(), "it was placed by the wrong one");
-    scene.hub(BINDING).edit("settings-configmap", json!({"spec": {"clusters": [{"name": "m2"}]}})).await?;
-    scene.goes_to(CONFIG_MAP, "settings", &["m2"]).await
+    let binding = scene.hub(BINDING).get("settings-configmap").await?;
+    ensure!(targets(&binding).is_empty(), "it was placed by the wrong one: {binding}");
+    ensure!(condition(&binding, "Scheduled").is_null(), "what another decides is its to tell: {binding}");
+
+    // Another scheduler decides, and says so.
+    let placed = json!({"spec": {"clusters": [{"name": "m2"}]}});
+    let placed = scene.hub(BINDING).edit("settings-configmap", placed).await?;
+    let told = json!({
+        "schedulerObservedGeneration": placed["metadata"]["generation"],
+        "lastScheduledTime": "2026-01-01T00:00:00Z",
+        "conditions": [{
+            "type": "Scheduled", "status": "True", "reason": "Success", "message": "mine says so",
+            "lastTransitionTime": "2026-01-01T00:00:00Z",
+        }],
+    });
+    scene.hub(BINDING).edit_status("settings-configmap", told).await?;
+    scene.goes_to(CONFIG_MAP, "settings", &["m2"]).await?;
+    let binding = scene.binding(CONFIG_MAP, "settings", "it is applied there", is_everywhere).await?;
+    ensure!(binding["status"]["lastScheduledTime"] == "2026-01-01T00:00:00Z", "its word was changed: {binding}");
+    ensure!(condition(&binding, "Scheduled")["message"] == "mine says so", "its word was changed: {binding}");
+    Ok(())
 }

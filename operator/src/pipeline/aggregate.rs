@@ -133,10 +133,11 @@ fn put_applied(status: &mut BindingStatus, binding: &Binding, now: &Time) {
         .filter(|name| !status.aggregated_status.iter().any(|item| item.cluster_name == *name && item.applied))
         .collect();
     let (value, message) = if binding.spec.clusters.is_empty() || !missing.is_empty() {
-        let why = if missing.is_empty() {
-            "no cluster holds a copy yet".to_owned()
-        } else {
-            format!("not applied on {}", missing.join(", "))
+        let other = binding.spec.scheduler_name.as_deref().filter(|name| super::binding::is_scheduled_elsewhere(name));
+        let why = match other {
+            Some(scheduler) if missing.is_empty() => format!("scheduler {scheduler} has not placed it yet"),
+            _ if missing.is_empty() => "no cluster holds a copy yet".to_owned(),
+            _ => format!("not applied on {}", missing.join(", ")),
         };
         (FullyApplied::Failed, why)
     } else {
