@@ -146,7 +146,10 @@ async fn reconcile(app: &Arc<App>, key: &ObjectKey) -> Result<(), Error> {
     }
     // Without a template the binding's owner is gone: the garbage collector
     // marks the binding, and that mark is what lets copies go.
-    let Some(template) = app.templates.get(key) else { return Ok(()) };
+    let Some(template) = app.templates.get(key) else {
+        app.bindings.forget_former(key);
+        return Ok(());
+    };
     if template.is_claimed_elsewhere() {
         return Ok(());
     }
@@ -154,6 +157,7 @@ async fn reconcile(app: &Arc<App>, key: &ObjectKey) -> Result<(), Error> {
     let (template, policy) = match settle_claim(app, template).await? {
         Claimed::By(template, policy) => (template, policy),
         Claimed::Nobody(template) => {
+            app.bindings.forget_former(key);
             // Its copies stay as the binding says (karmada-api 2.2).
             return match binding {
                 Some(binding) => {
@@ -166,7 +170,9 @@ async fn reconcile(app: &Arc<App>, key: &ObjectKey) -> Result<(), Error> {
         Claimed::Waits => return Ok(()),
     };
     let fleet = app.fleet.view();
-    let plan = plan(app, &template, &policy, binding.as_deref(), &fleet);
+    // A binding that was deleted by hand is made anew where it was.
+    let former = if binding.is_none() { app.bindings.former_of(key) } else { None };
+    let plan = plan(app, &template, &policy, binding.as_deref().or(former.as_deref()), &fleet);
     let written = write_binding(app, &template, &policy, &plan, binding.as_deref()).await?;
     let news = aggregate::ScheduleNews {
         outcome: plan.outcome.clone(),
@@ -355,7 +361,8 @@ async fn write_binding(
     plan: &Plan,
     existing: Option<&Binding>,
 ) -> Result<Arc<Binding>, Error> {
-    let scheduled = matches!(plan.outcome, Outcome::Scheduled(_));
+    let stands_anew = existing.is_none() && matches!(plan.outcome, Outcome::Stands) && !plan.targets.is_empty();
+    let scheduled = stands_anew || matches!(plan.outcome, Outcome::Scheduled(_));
     let wanted = binding::build(template, policy, &plan.targets, tasks::write(&plan.tasks), existing, scheduled);
     let key = &template.key;
     let written = match existing {

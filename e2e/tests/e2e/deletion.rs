@@ -15,6 +15,8 @@ use crate::workloads::deployment;
 pub fn trials() -> Vec<Trial> {
     vec![
         trial("a_deleted_template_takes_its_copies_and_its_binding_along", template),
+        trial("a_binding_deleted_by_hand_is_made_anew_where_it_was_and_its_copies_stay", binding_deleted),
+        trial("a_binding_deleted_by_hand_after_its_policy_takes_its_copies_along", unclaimed_binding_deleted),
         trial("a_preserved_copy_stays_without_our_marks_when_its_template_goes", preserved),
         trial("a_deleted_policy_lets_go_of_its_objects_and_their_copies_stay", policy_deleted),
         trial("an_object_that_is_not_ours_is_left_alone_until_the_policy_says_overwrite", foreign),
@@ -52,6 +54,48 @@ async fn template() -> Result<()> {
     // The name is free again.
     scene.hub(CONFIG_MAP).apply("settings", json!({"data": {"a": "2"}})).await?;
     says(&scene, "m1", "2").await.map(drop)
+}
+
+async fn binding_deleted() -> Result<()> {
+    let scene = Scene::open("binding-deleted").await?;
+    let one =
+        json!({"placement": {"spreadConstraints": [{"spreadByField": "cluster", "maxGroups": 2, "minGroups": 2}]}});
+    scene.hub(POLICY).apply("settings", policy(CONFIG_MAP, "settings", one)).await?;
+    scene.hub(CONFIG_MAP).apply("settings", json!({"data": {"a": "1"}})).await?;
+    let before = scene.binding(CONFIG_MAP, "settings", "it is everywhere", is_everywhere).await?;
+    let homes: Vec<&str> =
+        MEMBERS.into_iter().filter(|name| targets(&before).iter().any(|(held, _)| held == name)).collect();
+    let uids = async || -> Result<Vec<Value>> {
+        let mut uids = Vec::new();
+        for member in &homes {
+            uids.push(scene.member(member, CONFIG_MAP).get("settings").await?["metadata"]["uid"].clone());
+        }
+        Ok(uids)
+    };
+    let there = uids().await?;
+    scene.hub(BINDING).delete("settings-configmap").await?;
+    let anew = |binding: &Value| {
+        is_everywhere(binding)
+            && binding["metadata"]["uid"] != before["metadata"]["uid"]
+            && targets(binding) == targets(&before)
+    };
+    scene.binding(CONFIG_MAP, "settings", "it is made anew and is where it was", anew).await?;
+    scene.settle().await?;
+    let now = uids().await?;
+    ensure!(now == there, "the copies on {homes:?} were {there:?} and are {now:?}");
+    Ok(())
+}
+
+async fn unclaimed_binding_deleted() -> Result<()> {
+    let scene = settings("unclaimed-binding", json!({})).await?;
+    scene.hub(POLICY).delete("settings").await?;
+    let unclaimed = |template: &Value| label(template, labels::PROPAGATION_POLICY_ID).is_null();
+    scene.hub(CONFIG_MAP).until("settings", "nobody claims it", unclaimed).await?;
+    scene.hub(BINDING).delete("settings-configmap").await?;
+    for member in MEMBERS {
+        scene.member(member, CONFIG_MAP).gone("settings").await?;
+    }
+    scene.hub(BINDING).gone("settings-configmap").await
 }
 
 async fn preserved() -> Result<()> {

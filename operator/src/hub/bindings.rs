@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use atoll_crds::work::binding::{Binding as BindingKind, BindingSpec, BindingStatus};
 use atoll_decide::ids::{ClusterName, Gvk, ObjectKey};
@@ -121,6 +121,9 @@ impl Binding {
 #[derive(Default)]
 pub struct Bindings {
     by_template: RwLock<HashMap<ObjectKey, Arc<Binding>>>,
+    /// Bindings that are gone while their templates stand, until they are made
+    /// anew: what they said of the placement still holds.
+    former: Mutex<HashMap<ObjectKey, Arc<Binding>>>,
     highest: AtomicU64,
 }
 
@@ -137,6 +140,9 @@ impl Bindings {
             return false;
         }
         self.highest.fetch_max(binding.version(), Ordering::Relaxed);
+        if !binding.deleting {
+            self.forget_former(&template);
+        }
         by_template.insert(template, Arc::new(binding));
         true
     }
@@ -150,11 +156,28 @@ impl Bindings {
     /// Returns whether it was the one that is known.
     pub fn remove(&self, template: &ObjectKey, uid: &str) -> bool {
         let mut by_template = self.by_template.write().unwrap_or_else(PoisonError::into_inner);
-        let is_known = by_template.get(template).is_some_and(|known| known.uid == uid);
-        if is_known {
-            by_template.remove(template);
+        if by_template.get(template).is_none_or(|known| known.uid != uid) {
+            return false;
         }
-        is_known
+        if let Some(gone) = by_template.remove(template) {
+            self.former().insert(template.clone(), gone);
+        }
+        true
+    }
+
+    /// What the last binding of this template said, when it is gone and no
+    /// other was made.
+    pub fn former_of(&self, template: &ObjectKey) -> Option<Arc<Binding>> {
+        self.former().get(template).cloned()
+    }
+
+    /// No binding will follow that one.
+    pub fn forget_former(&self, template: &ObjectKey) {
+        self.former().remove(template);
+    }
+
+    fn former(&self) -> MutexGuard<'_, HashMap<ObjectKey, Arc<Binding>>> {
+        self.former.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The binding of a template.

@@ -1,16 +1,23 @@
 //! The end of a binding: its copies go, or are released, and only then does
 //! our finalizer (promise I2).
+//!
+//! A binding that somebody deletes while its template stands is no word about
+//! the template: it is let go, made anew where it was, and the copies stay.
 
 use std::sync::Arc;
 
 use atoll_decide::first_write::FIELD_MANAGER;
 use atoll_decide::ids::ObjectKey;
-use kube::api::{Patch, PatchParams};
+use atoll_decide::matching::{ClaimDecision, Template as Matched};
+use k8s_openapi::api::core::v1::Namespace;
+use kube::Api;
+use kube::api::{ObjectMeta, Patch, PatchParams};
 use serde_json::json;
 
-use super::{Error, binding_api};
+use super::{Error, binding_api, claim, template_api};
 use crate::app::App;
 use crate::hub::bindings::Binding;
+use crate::hub::templates::Template;
 use crate::members::intent::{Intent, KindInfo, Order};
 use crate::members::member::Member;
 use crate::pipeline::binding::finalizer_of;
@@ -22,6 +29,12 @@ pub async fn drive(app: &App, key: &ObjectKey, binding: &Binding) -> Result<(), 
     let finalizer = finalizer_of(&binding.reference);
     if !binding.finalizers.iter().any(|held| held == finalizer) {
         return Ok(());
+    }
+    if is_wanted_still(app, key, binding).await? {
+        let message = "its binding was deleted and is made anew; the copies stay. To remove them, delete the template or \
+                       change its policy";
+        app.note_once(key, "BindingMadeAnew", message);
+        return let_go(app, key, binding, finalizer).await;
     }
     let kind = match app.kinds.resolve(&key.gvk).await {
         Ok(kind) => kind,
@@ -50,6 +63,40 @@ pub async fn drive(app: &App, key: &ObjectKey, binding: &Binding) -> Result<(), 
     if waiting {
         return Ok(());
     }
+    let_go(app, key, binding, finalizer).await
+}
+
+/// Whether the hub says, asked now, that the template stands and will be bound
+/// again: neither it nor its namespace is going, and a policy claims it.
+async fn is_wanted_still(app: &App, key: &ObjectKey, binding: &Binding) -> Result<bool, Error> {
+    let Some(template) = app.templates.get(key).filter(|template| is_about(binding, template)) else {
+        return Ok(false);
+    };
+    let recorded = claim::recorded(&template);
+    let matched = Matched { key, labels: &template.labels, claimed_by: recorded.as_ref() };
+    if !matches!(app.policies.claim(&matched), ClaimDecision::Keep(_) | ClaimDecision::Claim { .. }) {
+        return Ok(false);
+    }
+    let live = template_api(app, key).get_metadata_opt(&key.name).await;
+    let live = live.map_err(Error::hub("looking for the template of a deleted binding", key))?;
+    let stands = |metadata: &ObjectMeta| metadata.deletion_timestamp.is_none();
+    if !live.is_some_and(|live| live.metadata.uid.as_deref() == Some(&*template.uid) && stands(&live.metadata)) {
+        return Ok(false);
+    }
+    let Some(namespace) = &key.namespace else { return Ok(true) };
+    let namespaces: Api<Namespace> = Api::all(app.hub.clone());
+    let live = namespaces.get_metadata_opt(namespace.as_str()).await;
+    let live = live.map_err(Error::hub("looking for the namespace of a deleted binding", key))?;
+    Ok(live.is_some_and(|live| stands(&live.metadata)))
+}
+
+fn is_about(binding: &Binding, template: &Template) -> bool {
+    !template.deleting
+        && !template.is_claimed_elsewhere()
+        && binding.spec.resource.uid.as_deref() == Some(&*template.uid)
+}
+
+async fn let_go(app: &App, key: &ObjectKey, binding: &Binding, finalizer: &str) -> Result<(), Error> {
     let rest: Vec<&String> = binding.finalizers.iter().filter(|held| *held != finalizer).collect();
     let patch = json!({"metadata": {"resourceVersion": binding.resource_version, "finalizers": rest}});
     let parameters = PatchParams::apply(FIELD_MANAGER);
