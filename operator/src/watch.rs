@@ -5,12 +5,22 @@
 //! was broken is told by [`Sink::synced`], which knows what the new list held.
 
 use std::fmt::Debug;
+use std::time::Duration;
 
 use futures::StreamExt;
 use kube::runtime::WatchStreamExt;
+use kube::runtime::utils::Backoff;
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, Resource};
 use serde::de::DeserializeOwned;
+use tokio::time::Instant;
+
+/// A broken watch is resumed after this, doubling up to [`SLOWEST_RESUME`]: what
+/// comes back is seen within seconds, however long it was away.
+const FIRST_RESUME: Duration = Duration::from_millis(250);
+const SLOWEST_RESUME: Duration = Duration::from_secs(4);
+/// A watch that held for so long begins anew with the first delay.
+const HELD: Duration = Duration::from_secs(30);
 
 /// What a watch tells its owner.
 pub trait Sink<K>: Send {
@@ -34,7 +44,7 @@ pub async fn follow<K>(api: Api<K>, config: watcher::Config, mut sink: impl Sink
 where
     K: Resource + Clone + Debug + DeserializeOwned + Send + 'static,
 {
-    let mut events = watcher(api, config.streaming_lists()).default_backoff().boxed();
+    let mut events = watcher(api, config.streaming_lists()).backoff(Resume::default()).boxed();
     while let Some(event) = events.next().await {
         match event {
             Ok(Event::Init) => sink.relisting(),
@@ -44,5 +54,46 @@ where
             Ok(Event::Delete(object)) => sink.deleted(object),
             Err(error) => sink.broken(&error),
         }
+    }
+}
+
+/// The delays of one watch. What the stream takes for success, the beginning of
+/// a list, is none yet, so only time resets them.
+#[derive(Default)]
+struct Resume {
+    last: Option<(Instant, Duration)>,
+}
+
+impl Iterator for Resume {
+    type Item = Duration;
+
+    fn next(&mut self) -> Option<Duration> {
+        let now = Instant::now();
+        let delay = match self.last {
+            Some((at, delay)) if now.duration_since(at) < HELD => SLOWEST_RESUME.min(delay * 2),
+            Some(_) | None => FIRST_RESUME,
+        };
+        self.last = Some((now, delay));
+        Some(delay)
+    }
+}
+
+impl Backoff for Resume {
+    fn reset(&mut self) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn delays_double_to_a_few_seconds_and_begin_anew_after_a_watch_that_held() {
+        let mut resume = Resume::default();
+        let delays: Vec<u128> = resume.by_ref().take(7).map(|delay| delay.as_millis()).collect();
+        assert_eq!(delays, [250, 500, 1000, 2000, 4000, 4000, 4000]);
+        resume.reset();
+        assert_eq!(resume.next(), Some(SLOWEST_RESUME), "a list that begins is no success");
+        tokio::time::advance(HELD).await;
+        assert_eq!(resume.next(), Some(FIRST_RESUME));
     }
 }

@@ -16,7 +16,7 @@ mod fencing;
 mod fleet_faults;
 mod fleet_lifecycle;
 mod harness;
-mod hub_restore;
+mod hub_loss;
 mod isolation;
 mod kinds;
 mod kubelet;
@@ -56,7 +56,7 @@ fn main() -> ExitCode {
     trials.extend(credentials::trials());
     trials.extend(delete_budget::trials());
     trials.extend(fencing::trials());
-    trials.extend(hub_restore::trials());
+    trials.extend(hub_loss::trials());
     trials.extend(isolation::trials());
     trials.extend(kubelet::trials());
     trials.extend(network::trials());

@@ -1,26 +1,86 @@
-//! A hub that is put back to a backup while the operator runs.
+//! A hub that goes away under a running operator, and comes back as it was or older.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use atoll_crds::ResourceBinding;
 use atoll_e2e::fleet::{ComponentKind, HUB, Layout};
 use atoll_e2e::stage::Stage;
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::Api;
-use kube::api::ListParams;
+use kube::api::{DeleteParams, ListParams};
 use libtest_mimic::Trial;
 
 use crate::harness::trial;
-use crate::scenery::{PATIENCE, Template, namespace, settled, stays, token, told, watch_condition};
+use crate::own_stage::on_stage;
+use crate::scenery::{PATIENCE, Template, namespace, settled, stays, targets, token, told, trusted, watch_condition};
 
 const SPACE: &str = "restored";
+/// Enough for a usual back-off to reach half a minute.
+const AWAY: Duration = Duration::from_secs(15);
+/// A Lease is taken again and every watch resumed within this.
+const AT_ONCE: Duration = Duration::from_secs(12);
 /// Longer than old content takes to arrive that nobody holds.
 const A_WHILE: Duration = Duration::from_secs(4);
 
 pub fn trials() -> Vec<Trial> {
-    vec![trial("a_hub_put_back_to_a_backup_under_a_running_operator_changes_nothing_until_a_person_approves", restored)]
+    vec![
+        trial("a_hub_put_back_to_a_backup_under_a_running_operator_changes_nothing_until_a_person_approves", restored),
+        trial("a_hub_and_a_member_that_were_away_for_long_are_served_again_within_seconds", away),
+    ]
+}
+
+async fn away() -> Result<()> {
+    on_stage(async |stage| {
+        let space = "away";
+        let copies: Api<ConfigMap> = Api::namespaced(stage.observer("m1").await?, space);
+        let arrives = async |name: &str| {
+            let there = |seen: Option<&ConfigMap>| seen.map(drop).ok_or_else(|| "it is not there".to_owned());
+            stage.watch_one(&format!("{name} comes at once"), AT_ONCE, (copies.clone(), name), there).await
+        };
+        let map = |name: &str| {
+            format!("\napiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}, namespace: {space}}}\n---")
+        };
+        let policy = all_config_maps(space);
+        stage.apply_yaml(&(namespace(space) + &policy + &map("before"))).await?;
+        arrives("before").await?;
+
+        stage.fleet().kill(HUB, ComponentKind::Apiserver).await?;
+        let is_there = |seen: Option<&ConfigMap>| seen.map(drop).ok_or_else(|| "it is gone".to_owned());
+        stays("a copy of a hub that is away", AWAY, (copies.clone(), "before"), is_there).await?;
+        stage.fleet().restart(HUB, ComponentKind::Apiserver).await?;
+        stage.apply_yaml(&map("after-the-hub")).await?;
+        arrives("after-the-hub").await?;
+
+        stage.fleet().kill("m1", ComponentKind::Apiserver).await?;
+        let bindings: Api<ResourceBinding> = Api::namespaced(stage.hub(), space);
+        let is_placed = |seen: Option<&ResourceBinding>| match seen.map(targets) {
+            Some(on) if on == ["m1"] => Ok(()),
+            other => Err(format!("{other:?}")),
+        };
+        stays("the place of a member that is away", AWAY, (bindings, "before-configmap"), is_placed).await?;
+        stage.fleet().restart("m1", ComponentKind::Apiserver).await?;
+        copies.delete("before", &DeleteParams::default()).await?;
+        arrives("before").await?;
+        trusted(stage, "m1").await
+    })
+    .await
+}
+
+fn all_config_maps(space: &str) -> String {
+    format!(
+        "
+apiVersion: policy.karmada.io/v1alpha1
+kind: PropagationPolicy
+metadata: {{name: all, namespace: {space}}}
+spec:
+  resourceSelectors:
+  - {{apiVersion: v1, kind: ConfigMap}}
+  placement: {{clusterAffinity: {{clusterNames: [m1]}}}}
+---"
+    )
 }
 
 async fn restored() -> Result<()> {
