@@ -10,6 +10,7 @@ use std::time::Duration;
 use atoll_crds::names::annotation::{
     CLUSTER_PROPAGATION_POLICY_NAME, PROPAGATION_POLICY_NAME, PROPAGATION_POLICY_NAMESPACE,
 };
+use atoll_decide::binding::Outcome;
 use atoll_decide::failover::{Health, Source};
 use atoll_decide::fleet::Fleet;
 use atoll_decide::fleet::Standing;
@@ -401,6 +402,24 @@ impl App {
         let message = error.to_string();
         if error.is_for_the_user() && self.is_news(key, "ApplyPolicyFailed", &message) {
             self.events.warn(self.reference(key), "ApplyPolicyFailed", &message);
+        }
+    }
+
+    /// A warning Event on a template that fits nowhere, once per message until
+    /// it was placed.
+    pub fn tell_schedule(&self, key: &ObjectKey, outcome: &Outcome) {
+        const REASON: &str = "ScheduleBindingFailed";
+        match outcome {
+            Outcome::Failed { message, .. } if self.is_news(key, REASON, message) => {
+                self.events.warn(self.reference(key), REASON, message);
+            }
+            Outcome::Scheduled(_) => {
+                let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+                if let Some(told) = told.get_mut(key) {
+                    told.remove(REASON);
+                }
+            }
+            Outcome::Failed { .. } | Outcome::Stands => {}
         }
     }
 

@@ -439,6 +439,7 @@ fn note(app: &App, key: &ObjectKey, plan: &Plan, before: Option<&Binding>, news:
     if let Some(at) = plan.look_again {
         app.reconcile.add_after(key.clone(), Lane::User, at.since(clock::mono()));
     }
+    app.tell_schedule(key, &plan.outcome);
     for note in &plan.notes {
         tell(app, key, note);
     }

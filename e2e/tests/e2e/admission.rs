@@ -5,7 +5,7 @@ use libtest_mimic::Trial;
 use serde_json::{Value, json};
 
 use crate::harness::trial;
-use crate::kinds::{ADMISSION_BINDING, ADMISSION_RULE, CONFIG_MAP, DEFINITION, EVENT, Kind, POLICY, namespaced};
+use crate::kinds::{ADMISSION_BINDING, ADMISSION_RULE, CONFIG_MAP, DEFINITION, Kind, POLICY, namespaced};
 use crate::scene::{Scene, condition, eventually, is_everywhere, item, on, policy};
 
 const GADGET: Kind = namespaced("gadgets.e2e.atoll.dev/v1", "Gadget");
@@ -122,14 +122,7 @@ async fn rejected() -> Result<()> {
     };
     let what = "it repeats the member's words, and is on the others";
     scene.binding(CONFIG_MAP, "bad", what, told).await?;
-    eventually(&scene, "an Event repeats them", async || {
-        let events = scene.hub(EVENT).list().await.map_err(|error| format!("{error:#}"))?;
-        let about_it = |event: &&Value| event["regarding"]["name"] == "bad" && event["type"] == "Warning";
-        let notes: Vec<String> = events.iter().filter(about_it).map(|event| event["note"].to_string()).collect();
-        let found = notes.iter().any(|note| note.contains(words) && note.contains("m1"));
-        if found { Ok(()) } else { Err(format!("{notes:?}")) }
-    })
-    .await?;
+    scene.warned("bad", &[words, "m1"]).await?;
     // Others pass it by, on the same member.
     scene.hub(CONFIG_MAP).apply("good", json!({"data": {"a": "b"}})).await?;
     scene.binding(CONFIG_MAP, "good", "it is everywhere", is_everywhere).await?;

@@ -81,6 +81,7 @@ async fn nowhere() -> Result<()> {
     let binding = scene.binding(CONFIG_MAP, "settings", "it says why", says_why).await?;
     let message = condition(&binding, "Scheduled")["message"].as_str().unwrap_or_default();
     ensure!(message.contains("not selected by the cluster affinity"), "{message}");
+    scene.warned("settings", &["ScheduleBindingFailed", "not selected by the cluster affinity"]).await?;
     let failed = |policy: &Value| policy["status"]["state"] == "Failed" && policy["status"]["reason"] == "NotScheduled";
     scene.hub(POLICY).until("settings", "it says so too", failed).await?;
     scene.hub(POLICY).apply("settings", policy(CONFIG_MAP, "settings", on(&["m2"]))).await?;

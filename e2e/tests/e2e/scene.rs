@@ -21,7 +21,7 @@ use tokio::sync::{Mutex, RwLock, RwLockMappedWriteGuard, RwLockReadGuard, RwLock
 use tokio::time::{Instant, timeout};
 
 use crate::harness::off_the_clock;
-use crate::kinds::{BINDING, CLUSTER, CONFIG_MAP, Kind, NAMESPACE, POLICY, SECRET};
+use crate::kinds::{BINDING, CLUSTER, CONFIG_MAP, EVENT, Kind, NAMESPACE, POLICY, SECRET};
 
 /// The members of the stage.
 pub const MEMBERS: [&str; 3] = ["m1", "m2", "m3"];
@@ -161,6 +161,19 @@ impl Scene {
             apis.into_iter().any(|api| api["groupVersion"] == version)
         };
         self.hub(CLUSTER).until(cluster, &format!("it serves {version}"), lists).await.map(drop)
+    }
+
+    /// Waits until a warning Event about an object has all of these words in its reason or note.
+    pub async fn warned(&self, about: &str, words: &[&str]) -> Result<()> {
+        eventually(self, &format!("a warning about {about} says {words:?}"), async || {
+            let events = self.hub(EVENT).list().await.map_err(|error| format!("{error:#}"))?;
+            let about_it = |event: &&Value| event["regarding"]["name"] == about && event["type"] == "Warning";
+            let told: Vec<String> =
+                events.iter().filter(about_it).map(|event| format!("{} {}", event["reason"], event["note"])).collect();
+            let found = told.iter().any(|told| words.iter().all(|word| told.contains(word)));
+            if found { Ok(()) } else { Err(format!("{told:?}")) }
+        })
+        .await
     }
 
     /// Waits until what was done before this call has been seen: something new has come to every member, and its status
