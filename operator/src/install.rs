@@ -80,6 +80,27 @@ pub async fn install_crds(client: &Client) -> Result<Installed, Error> {
     Ok(installed)
 }
 
+/// The definitions whose kinds the hub does not serve, by name, whoever would
+/// serve them.
+pub async fn missing(client: &Client) -> Result<Vec<String>, kube::Error> {
+    let mut missing = Vec::new();
+    for wanted in atoll_crds::all_crds() {
+        let spec = &wanted.spec;
+        let mut served = false;
+        for version in &spec.versions {
+            served |= match client.list_api_group_resources(&format!("{}/{}", spec.group, version.name)).await {
+                Ok(list) => list.resources.iter().any(|resource| resource.name == spec.names.plural),
+                Err(kube::Error::Api(status)) if status.code == 404 => false,
+                Err(error) => return Err(error),
+            };
+        }
+        if !served {
+            missing.push(wanted.name_any());
+        }
+    }
+    Ok(missing)
+}
+
 /// Writes a definition unless the API server holds it as it is. Whether it
 /// did.
 async fn apply(api: &Api<CustomResourceDefinition>, wanted: &CustomResourceDefinition) -> Result<bool, Error> {

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use atoll_decide::ids::Gvk;
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::{Namespace, Node};
@@ -73,6 +73,12 @@ async fn live(settings: &mut Run, asked: &mut Asked) -> Result<End> {
         let installed = install::install_crds(&hub).await.context("installing the CRDs on the hub")?;
         tracing::info!(written = ?installed.written, "CRDs are installed");
     }
+    let missing = install::missing(&hub).await.context("asking the hub which kinds it serves")?;
+    ensure!(
+        missing.is_empty(),
+        "the hub does not serve {}: run with --install-crds, or install the CRDs of Atoll first",
+        missing.join(", ")
+    );
     ensure_namespace(&hub, &settings.lease_namespace).await?;
     let tasks = Tasks::root();
     // Elected apart from the rest: the Lease is handed over last.

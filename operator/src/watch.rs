@@ -35,7 +35,12 @@ pub trait Sink<K>: Send {
     fn synced(&mut self);
     /// The watch is broken and will be resumed.
     fn broken(&mut self, error: &watcher::Error) {
-        tracing::debug!(%error, "watch interrupted");
+        if is_refused(error) {
+            // Nothing mends that by itself, and without this list nothing goes on.
+            tracing::warn!(%error, "watch refused");
+        } else {
+            tracing::debug!(%error, "watch interrupted");
+        }
     }
 }
 
@@ -55,6 +60,13 @@ where
             Err(error) => sink.broken(&error),
         }
     }
+}
+
+/// Whether the server says that we may not, or that there is no such thing.
+fn is_refused(error: &watcher::Error) -> bool {
+    use watcher::Error::{InitialListFailed, WatchStartFailed};
+    let (InitialListFailed(cause) | WatchStartFailed(cause)) = error else { return false };
+    matches!(cause, kube::Error::Api(status) if matches!(status.code, 401 | 403 | 404))
 }
 
 /// The delays of one watch. What the stream takes for success, the beginning of

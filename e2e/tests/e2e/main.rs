@@ -22,6 +22,7 @@ mod kinds;
 mod kubelet;
 mod namespaces;
 mod network;
+mod operator_start;
 mod overrides;
 mod own_stage;
 mod placement;
@@ -59,6 +60,7 @@ fn main() -> ExitCode {
     trials.extend(hub_loss::trials());
     trials.extend(isolation::trials());
     trials.extend(kubelet::trials());
+    trials.extend(operator_start::trials());
     trials.extend(network::trials());
     let conclusion = libtest_mimic::run(&arguments, trials);
     harness::finish();
