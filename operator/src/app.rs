@@ -27,25 +27,24 @@ use tokio::sync::{Notify, watch};
 
 use crate::events::Events;
 use crate::failover::moves::Moves;
-use crate::fleet::Copies;
-use crate::fleet::FleetMap;
+use crate::fleet::{Copies, Felt, FleetMap};
 use crate::hub::bindings::{Binding, Bindings};
 use crate::hub::clusters::Clusters;
 use crate::hub::kinds::Kinds;
 use crate::hub::namespaces::Namespaces;
 use crate::hub::overrides::Overrides;
-use crate::hub::policies::Policies;
+use crate::hub::policies::{Known, Policies};
 use crate::hub::synced::Synced;
 use crate::hub::template_watch;
-use crate::hub::templates::Templates;
+use crate::hub::templates::{Template, Templates};
 use crate::lease::{Leadership, WriteGuard};
 use crate::members::Members;
 use crate::members::failure::Failure;
 use crate::members::intent::KindInfo;
 use crate::members::member::Member;
-use crate::pipeline::Retries;
 use crate::pipeline::deliver::Inputs;
 use crate::pipeline::status::Statuses;
+use crate::pipeline::{Retries, claim};
 use crate::queue::{Lane, Queue};
 use crate::telemetry::Metrics;
 use crate::validate;
@@ -252,6 +251,18 @@ impl App {
         }
     }
 
+    /// Templates whose placement asks for free resources are looked at again:
+    /// members report theirs all the time.
+    fn reconcile_by_capacity(&self) {
+        let feels = |template: &Template| {
+            let policy = claim::recorded(template).and_then(|claim| self.policies.get(&claim.policy));
+            matches!(policy, Some(Known::Valid(policy)) if policy.placement.feels_capacity())
+        };
+        for key in self.templates.keys_where(feels) {
+            self.reconcile.add(key, Lane::CatchUp);
+        }
+    }
+
     /// The status of a binding may have changed.
     pub fn status_due(&self, key: &ObjectKey) {
         self.status.add(key.clone(), Lane::User);
@@ -298,8 +309,10 @@ impl App {
             Some(Standing { verdict, taints_seen, source })
         });
         let was_lost = self.is_lost(name);
-        if self.fleet.put_cluster(cluster, standing) {
-            self.reconcile_all();
+        match self.fleet.put_cluster(cluster, standing) {
+            Felt::Nothing => {}
+            Felt::Capacity => self.reconcile_by_capacity(),
+            Felt::All => self.reconcile_all(),
         }
         if was_lost != self.is_lost(name) {
             for key in self.bindings.naming(name) {
@@ -345,7 +358,6 @@ impl App {
 
     /// The status of every policy that selects a kind is due.
     pub fn policy_status_of_kind(&self, gvk: &Gvk) {
-        use crate::hub::policies::Known;
         for (reference, known) in self.policies.all() {
             let selects = matches!(&known, Known::Valid(policy) if policy.matching.selectors.iter().any(|selector| selector.gvk == *gvk));
             if selects {

@@ -38,6 +38,7 @@ use tokio_util::sync::CancellationToken;
 pub use self::copies::{Copies, CopyState};
 use self::map::{Conflict, Snapshot, Store, Subscription, Urgency, Writer, Written};
 pub use self::stats::Stats;
+pub use self::tables::Felt;
 use self::tables::{Entry, Judged, Key, Scope, Tables};
 
 /// The fleet map. Its methods fold facts in one at a time; a fact that says
@@ -89,19 +90,19 @@ impl FleetMap {
         Arc::clone(self.store.snapshot().fleet())
     }
 
-    /// Puts a cluster; None leaves its standing as it is. Returns whether a
-    /// decision could feel the difference.
-    pub fn put_cluster(&self, cluster: Cluster, standing: Option<Standing>) -> bool {
-        let mut felt = false;
+    /// Puts a cluster; None leaves its standing as it is. Returns which
+    /// decisions could feel the difference.
+    pub fn put_cluster(&self, cluster: Cluster, standing: Option<Standing>) -> Felt {
+        let mut felt = Felt::Nothing;
         let key = Key::Cluster(cluster.name.clone());
         let written = self.clusters.update(key, Urgency::Now, |known| {
             let known = known.and_then(Entry::into_judged);
             let standing = standing.or_else(|| known.as_ref().and_then(|known| known.standing.clone()));
             let next = Judged { cluster, standing };
-            felt = known.is_none_or(|known| known.differs_for_decisions(&next));
+            felt = known.map_or(Felt::All, |known| known.felt_by(&next));
             Some(Entry::Cluster(Arc::new(next)))
         });
-        is_change(written) && felt
+        if is_change(written) { felt } else { Felt::Nothing }
     }
 
     /// The cluster left, and with it what was known of its copies. Returns

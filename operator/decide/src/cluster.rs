@@ -37,6 +37,15 @@ pub struct Cluster {
     pub fenced: bool,
 }
 
+impl Cluster {
+    /// Whether the other is the same cluster in the same state, but for its
+    /// resources.
+    pub fn is_same_but_capacity(&self, other: &Self) -> bool {
+        let without = |cluster: &Self| Self { capacity: None, ..cluster.clone() };
+        without(self) == without(other)
+    }
+}
+
 /// The sum of a cluster's health verdict (architecture section 6), ordered
 /// from good to bad.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -58,6 +58,10 @@ pub struct Budget {
     admitted: VecDeque<(Mono, ObjectKey)>,
     paused: bool,
     waiting: BTreeSet<ObjectKey>,
+    /// Sum of the hashes of what waits: the same for the same deletes in
+    /// whatever order they came, and kept as they come and go, because every
+    /// refused delete is answered with the token.
+    fingerprint: u64,
     approved: BTreeSet<ObjectKey>,
 }
 
@@ -66,7 +70,7 @@ impl Budget {
     /// restart does not lift that.
     pub fn new(cluster: ClusterName, paused: bool) -> Self {
         let (admitted, waiting, approved) = Default::default();
-        Self { cluster, admitted, paused, waiting, approved }
+        Self { cluster, admitted, paused, waiting, fingerprint: 0, approved }
     }
 
     /// Asks for one delete. `owned`: our objects on the cluster, this one
@@ -87,7 +91,9 @@ impl Budget {
             return Admission::Admit;
         }
         self.paused = true;
-        self.waiting.insert(key.clone());
+        if self.waiting.insert(key.clone()) {
+            self.fingerprint = self.fingerprint.wrapping_add(hash_of(key));
+        }
         Admission::Paused { waiting: self.waiting.len(), allowed, token: self.token() }
     }
 
@@ -95,8 +101,9 @@ impl Budget {
     /// pause ends.
     pub fn settle(&mut self, key: &ObjectKey) {
         self.approved.remove(key);
-        if self.waiting.remove(key) && self.waiting.is_empty() {
-            self.paused = false;
+        if self.waiting.remove(key) {
+            self.fingerprint = self.fingerprint.wrapping_sub(hash_of(key));
+            self.paused &= !self.waiting.is_empty();
         }
     }
 
@@ -112,6 +119,7 @@ impl Budget {
         self.paused = false;
         let approved = self.waiting.len();
         self.approved.append(&mut self.waiting);
+        self.fingerprint = 0;
         Ok(approved)
     }
 
@@ -121,15 +129,13 @@ impl Budget {
     }
 
     fn token(&self) -> String {
-        let mut text = self.cluster.to_string();
-        for key in &self.waiting {
-            text.push('\n');
-            text.push_str(&key.gvk.to_string());
-            text.push(' ');
-            text.push_str(&key.to_string());
-        }
-        format!("{:08x}", xxhash_rust::xxh3::xxh3_64(text.as_bytes()) >> 32)
+        let cluster = xxhash_rust::xxh3::xxh3_64(self.cluster.as_str().as_bytes());
+        format!("{:08x}", cluster.wrapping_add(self.fingerprint) >> 32)
     }
+}
+
+fn hash_of(key: &ObjectKey) -> u64 {
+    xxhash_rust::xxh3::xxh3_64(format!("{} {key}", key.gvk).as_bytes())
 }
 
 /// How many deletes a minute may see on a cluster with `owned` objects.

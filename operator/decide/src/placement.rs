@@ -20,6 +20,18 @@ pub struct Placement {
     pub replicas: ReplicaScheduling,
 }
 
+impl Placement {
+    /// Whether free resources can decide where a copy goes. Where they cannot, a
+    /// cluster whose resources alone have changed is no reason to look again.
+    pub fn feels_capacity(&self) -> bool {
+        match self.replicas {
+            ReplicaScheduling::DynamicWeighted | ReplicaScheduling::Aggregated => true,
+            // Among equal clusters and regions, room decides.
+            ReplicaScheduling::StaticWeighted(_) | ReplicaScheduling::Duplicated => !self.spread.is_empty(),
+        }
+    }
+}
+
 /// The candidate sets of a placement.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Affinities {

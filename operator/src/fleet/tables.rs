@@ -42,6 +42,17 @@ pub enum Entry {
     Copies(Copies),
 }
 
+/// Whom a change of a cluster concerns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Felt {
+    /// No decision.
+    Nothing,
+    /// Decisions in which free resources count.
+    Capacity,
+    /// Every decision.
+    All,
+}
+
 /// A cluster and what is known beside its object.
 #[derive(Clone, Debug)]
 pub struct Judged {
@@ -52,9 +63,26 @@ pub struct Judged {
 }
 
 impl Judged {
-    /// Whether a decision could come out differently for `other`.
-    pub fn differs_for_decisions(&self, other: &Self) -> bool {
-        let moved = match (&self.standing, &other.standing) {
+    /// Which decisions could come out differently for `other`.
+    pub fn felt_by(&self, other: &Self) -> Felt {
+        if !self.differs_for_decisions(other) {
+            Felt::Nothing
+        } else if self.cluster != other.cluster
+            && self.cluster.is_same_but_capacity(&other.cluster)
+            && !self.moved(other)
+        {
+            Felt::Capacity
+        } else {
+            Felt::All
+        }
+    }
+
+    fn differs_for_decisions(&self, other: &Self) -> bool {
+        self.moved(other) || self.cluster != other.cluster
+    }
+
+    fn moved(&self, other: &Self) -> bool {
+        match (&self.standing, &other.standing) {
             (Some(one), Some(two)) => {
                 one.source != two.source
                     || one.verdict.grade != two.verdict.grade
@@ -62,8 +90,7 @@ impl Judged {
                     || one.taints_seen != two.taints_seen
             }
             (one, two) => one.is_some() != two.is_some(),
-        };
-        moved || self.cluster != other.cluster
+        }
     }
 
     fn same(&self, other: &Self) -> bool {

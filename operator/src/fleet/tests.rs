@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use atoll_decide::cluster::Grade;
+use atoll_decide::cluster::{Capacity, Grade};
 use atoll_decide::failover::{Health as MoveHealth, Source};
 use atoll_decide::health::Verdict;
 use atoll_decide::health::verdict::{ApiState, Arming, DataState};
@@ -56,12 +56,12 @@ fn live(hash: &str) -> Value {
 #[test]
 fn a_verdict_is_in_the_next_view_and_the_date_of_the_next_look_alone_is_no_news() {
     let map = FleetMap::default();
-    assert!(map.put_cluster(cluster("b", Grade::Healthy), Some(standing(Grade::Healthy, 1))));
-    assert!(map.put_cluster(cluster("a", Grade::Healthy), Some(standing(Grade::Healthy, 1))));
+    assert_eq!(map.put_cluster(cluster("b", Grade::Healthy), Some(standing(Grade::Healthy, 1))), Felt::All);
+    assert_eq!(map.put_cluster(cluster("a", Grade::Healthy), Some(standing(Grade::Healthy, 1))), Felt::All);
     let before = map.snapshot();
-    assert!(!map.put_cluster(cluster("a", Grade::Healthy), Some(standing(Grade::Healthy, 2))));
+    assert_eq!(map.put_cluster(cluster("a", Grade::Healthy), Some(standing(Grade::Healthy, 2))), Felt::Nothing);
     assert_eq!(map.snapshot().version(), before.version());
-    assert!(map.put_cluster(cluster("a", Grade::Suspect), Some(standing(Grade::Suspect, 3))));
+    assert_eq!(map.put_cluster(cluster("a", Grade::Suspect), Some(standing(Grade::Suspect, 3))), Felt::All);
 
     let view = map.view();
     let names: Vec<_> = view.clusters.iter().map(|cluster| cluster.name.as_str()).collect();
@@ -77,8 +77,13 @@ fn a_cluster_put_without_standing_keeps_the_one_it_has() {
     map.put_cluster(cluster("a", Grade::Healthy), Some(standing(Grade::Healthy, 1)));
     let mut relabelled = cluster("a", Grade::Healthy);
     relabelled.region = "north".to_owned();
-    assert!(map.put_cluster(relabelled.clone(), None));
-    assert!(!map.put_cluster(relabelled, None));
+    assert_eq!(map.put_cluster(relabelled.clone(), None), Felt::All);
+    let roomier = Cluster { capacity: Some(Capacity::default()), ..relabelled.clone() };
+    assert_eq!(map.put_cluster(roomier, None), Felt::Capacity);
+    let back_and_tainted = Cluster { deleting: true, ..relabelled.clone() };
+    assert_eq!(map.put_cluster(back_and_tainted, None), Felt::All, "more than resources has changed");
+    assert_eq!(map.put_cluster(relabelled.clone(), None), Felt::All);
+    assert_eq!(map.put_cluster(relabelled, None), Felt::Nothing);
     assert!(map.view().standings.contains_key(&ClusterName::from("a")));
 }
 

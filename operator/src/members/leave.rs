@@ -23,6 +23,9 @@ use crate::queue::Lane;
 /// While copies leave, the Cluster is looked at so often.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
 
+/// A leave that waits for the member's word so long is told of.
+const TOLD_AFTER: Duration = Duration::from_secs(10);
+
 /// One step.
 pub async fn drive(app: &Arc<App>, cluster: &Cluster) -> Result<(), kube::Error> {
     let name = ClusterName::from(cluster.name_any());
@@ -33,8 +36,10 @@ pub async fn drive(app: &Arc<App>, cluster: &Cluster) -> Result<(), kube::Error>
     let left_behind = match app.members.get(&name) {
         Some(member) if !is_lost(app, &name) => {
             // What is not known yet is not absent: the unit may have just begun, or the cluster is slow to answer.
-            let knows = app.synced.is_complete() && app.fleet.view().source(&name) == Source::Known;
-            if !knows || !member.has_listed(app) {
+            if let Some(unknown) = unknown(app, &member) {
+                if member.leave_waits() >= TOLD_AFTER {
+                    tell_wait(app, &member, "WaitingForMember", &unknown);
+                }
                 app.members.changed.add_after(name, Lane::User, LOOK_AGAIN);
                 return Ok(());
             }
@@ -61,6 +66,30 @@ pub async fn drive(app: &Arc<App>, cluster: &Cluster) -> Result<(), kube::Error>
         app.clusters.put(*cluster);
     }
     Ok(())
+}
+
+fn tell_wait(app: &App, member: &Member, reason: &'static str, message: &str) {
+    if member.is_news_of_wait(reason) {
+        app.tell_cluster(&member.name, reason, message, false);
+    }
+}
+
+/// Why it is not known yet what runs there.
+fn unknown(app: &App, member: &Member) -> Option<String> {
+    if !app.synced.is_complete() {
+        return Some("the hub's own lists are not complete yet".to_owned());
+    }
+    if app.fleet.view().source(&member.name) != Source::Known {
+        return Some("it does not answer for sure, or what runs there has not been compared since it does".to_owned());
+    }
+    match member.unlisted(app) {
+        None => Some("it has not said yet which APIs it serves".to_owned()),
+        Some(kinds) if kinds.is_empty() => None,
+        Some(kinds) => {
+            let kinds: Vec<String> = kinds.iter().map(ToString::to_string).collect();
+            Some(format!("it has not listed {} yet", kinds.join(", ")))
+        }
+    }
 }
 
 /// What is left of us there when every copy that a binding takes away is gone.
@@ -114,10 +143,10 @@ fn take_away(app: &Arc<App>, member: &Arc<Member>, keep: bool) -> usize {
             app.reconcile.add(key, Lane::User);
         }
     }
-    if waits && member.is_first_wait() {
+    if waits {
         let message = "copies stay until their bindings have healthy replacements elsewhere; `kubectl get \
                        resourcebindings,clusterresourcebindings -A` shows which have none";
-        app.tell_cluster(&member.name, "WaitingForReplacements", message, false);
+        tell_wait(app, member, "WaitingForReplacements", message);
     }
     left
 }

@@ -92,7 +92,9 @@ struct Inner {
     comparison: Comparison,
     taints_seen: BTreeMap<String, Mono>,
     /// It was told that the cluster's leave waits for replacements.
-    told_of_wait: bool,
+    /// Why a leave waits, as last told.
+    told_of_wait: Option<&'static str>,
+    leave_since: Option<Mono>,
 }
 
 /// Whether what should and what does run there has been compared.
@@ -123,7 +125,8 @@ impl Member {
             paused: None,
             comparison: Comparison::default(),
             taints_seen: BTreeMap::new(),
-            told_of_wait: false,
+            told_of_wait: None,
+            leave_since: None,
         };
         Self {
             name,
@@ -263,14 +266,14 @@ impl Member {
         inner.paused = None;
     }
 
-    /// Whether the lists of all kinds that may have copies there are complete.
-    pub fn has_listed(&self, app: &App) -> bool {
-        let served = self.apis.borrow().as_ref().map(|apis| apis.kinds());
-        let Some(served) = served else { return false };
+    /// The kinds that may have copies there and whose list is not complete;
+    /// None while it is not known what the member serves.
+    pub fn unlisted(&self, app: &App) -> Option<Vec<Gvk>> {
+        let served = self.apis.borrow().as_ref()?.kinds();
         // A kind that the hub was not asked for yet counts as one it serves.
-        let wanted = template_watch::wanted(app);
-        let mut there = wanted.iter().filter(|kind| served.contains(*kind) && !app.kinds.is_missing(kind));
-        there.all(|kind| self.copies.is_synced(kind))
+        let wanted = template_watch::wanted(app).into_iter();
+        let there = wanted.filter(|kind| served.contains(kind) && !app.kinds.is_missing(kind));
+        Some(there.filter(|kind| !self.copies.is_synced(kind)).collect())
     }
 
     /// When what runs there was last compared completely.
@@ -333,9 +336,15 @@ impl Member {
         }
     }
 
-    /// Whether a leave that waits is to be told of: the first time.
-    pub fn is_first_wait(&self) -> bool {
-        !std::mem::replace(&mut self.lock().told_of_wait, true)
+    /// How long a leave has waited by now; asked for the first time, it begins.
+    pub fn leave_waits(&self) -> Duration {
+        let now = clock::mono();
+        now.since(*self.lock().leave_since.get_or_insert(now))
+    }
+
+    /// Whether it is news that a leave waits for this reason.
+    pub fn is_news_of_wait(&self, reason: &'static str) -> bool {
+        self.lock().told_of_wait.replace(reason) != Some(reason)
     }
 
     /// When this process first saw each of these taints there; others are forgotten.

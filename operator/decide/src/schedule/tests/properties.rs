@@ -198,6 +198,22 @@ proptest! {
     }
 
     #[test]
+    fn a_placement_that_does_not_feel_capacity_gives_the_same_answer_whatever_is_free(
+        mut case in any_case(),
+        rooms in proptest::collection::vec(proptest::option::of(0_i64..12), NAMES.len()),
+    ) {
+        if case.placement.feels_capacity() {
+            return Ok(());
+        }
+        let answer = |case: &Case| case.schedule().map(|decision| (decision.targets, decision.group)).ok();
+        let before = answer(&case);
+        for (cluster, room) in case.clusters.iter_mut().zip(rooms) {
+            cluster.capacity = room.and_then(|pods| member("any", pods).capacity);
+        }
+        prop_assert_eq!(answer(&case), before);
+    }
+
+    #[test]
     fn weights_give_an_isolated_cluster_more_only_where_no_other_has_a_share(case in any_case()) {
         if !matches!(case.placement.replicas, ReplicaScheduling::StaticWeighted(_)) || case.replicas.is_none() {
             return Ok(());
