@@ -45,7 +45,7 @@ use crate::telemetry::metrics::labels::{HubWriteLabel, MoveLabel, OutcomeLabel};
 use crate::validate::policy::Policy;
 
 /// Templates looked at side by side. Each waits mostly for the hub.
-pub const WORKERS: usize = 48;
+pub const WORKERS: usize = 32;
 /// A failed look is repeated after this, doubling up to [`SLOWEST_RETRY`].
 const FIRST_RETRY: Duration = Duration::from_millis(100);
 const SLOWEST_RETRY: Duration = Duration::from_secs(30);

@@ -37,7 +37,7 @@ const STOP_WITHIN: Duration = Duration::from_secs(10);
 /// the connection went through. Longer than a busy hub takes for any list.
 const HUB_ANSWERS_WITHIN: Duration = Duration::from_secs(15);
 /// Bindings whose statuses are written side by side.
-const STATUS_WORKERS: usize = 16;
+const STATUS_WORKERS: usize = 12;
 
 /// Why one life of the operator has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +67,42 @@ pub async fn run(mut settings: Run) -> Result<()> {
 }
 
 async fn live(settings: &mut Run, asked: &mut Asked) -> Result<End> {
+    // A hub that hangs must not keep anybody from ending this.
+    let life = tokio::select! {
+        begun = begin(settings) => begun?,
+        () = asked.wait() => return Ok(End::Asked),
+    };
+    life.last(asked).await
+}
+
+/// What runs between two looks at what the hub is.
+struct Life {
+    app: Arc<App>,
+    tasks: Tasks,
+    /// Elected apart from the rest: the Lease is handed over last.
+    election: Tasks,
+    went_back: oneshot::Receiver<WentBack>,
+}
+
+impl Life {
+    /// Waits for its end, and stops everything in order.
+    async fn last(mut self, asked: &mut Asked) -> Result<End> {
+        let ended = self.tasks.cancelled();
+        let end = tokio::select! {
+            () = asked.wait() => End::Asked,
+            () = ended.cancelled() => self.went_back.try_recv().map_or(End::Broken, End::HubWentBack),
+        };
+        tracing::info!("stopping");
+        // Orders that have begun come to their end while the Lease is held.
+        let members = self.app.members.all();
+        futures::future::join_all(members.iter().map(|member| member.stop())).await;
+        self.tasks.stop(STOP_WITHIN).await;
+        self.election.stop(STOP_WITHIN).await;
+        Ok(end)
+    }
+}
+
+async fn begin(settings: &mut Run) -> Result<Life> {
     let hub = connect(settings.kubeconfig.as_deref(), settings.context.as_deref()).await?;
     let hub_uid = fetch_hub_uid(&hub).await?;
     if settings.install_crds {
@@ -81,7 +117,6 @@ async fn live(settings: &mut Run, asked: &mut Asked) -> Result<End> {
     );
     ensure_namespace(&hub, &settings.lease_namespace).await?;
     let tasks = Tasks::root();
-    // Elected apart from the rest: the Lease is handed over last.
     let election = tasks.sibling();
     let store = KubeStore::new(Api::<Lease>::namespaced(hub.clone(), &settings.lease_namespace), &settings.lease_name);
     let host = std::env::var("HOSTNAME").unwrap_or_else(|_| "atoll".into());
@@ -105,7 +140,7 @@ async fn live(settings: &mut Run, asked: &mut Asked) -> Result<End> {
     settings.listen = address;
     tracing::info!(%address, hub = %app.hub_uid, "atoll is running");
     let cancel = election.cancelled();
-    let (tell, mut went_back) = oneshot::channel();
+    let (tell, went_back) = oneshot::channel();
     election.spawn_to_its_end("leader election", OnExit::EndProcess, async move {
         if let Some(back) = elector.run(cancel).await {
             // Only a life that is ending anyway does not listen.
@@ -115,18 +150,7 @@ async fn live(settings: &mut Run, asked: &mut Asked) -> Result<End> {
     serve::admission(&app, &tasks, settings).await?;
     tasks.spawn("moves", OnExit::EndProcess, moves::run(Arc::clone(&app), told_moves));
     start(&app, &tasks, event_writer);
-    let ended = tasks.cancelled();
-    let end = tokio::select! {
-        () = asked.wait() => End::Asked,
-        () = ended.cancelled() => went_back.try_recv().map_or(End::Broken, End::HubWentBack),
-    };
-    tracing::info!("stopping");
-    // Orders that have begun come to their end while the Lease is held.
-    let members = app.members.all();
-    futures::future::join_all(members.iter().map(|member| member.stop())).await;
-    tasks.stop(STOP_WITHIN).await;
-    election.stop(STOP_WITHIN).await;
-    Ok(end)
+    Ok(Life { app, tasks, election, went_back })
 }
 
 fn start(app: &Arc<App>, tasks: &Tasks, event_writer: events::Writer) {
