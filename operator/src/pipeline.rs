@@ -147,8 +147,10 @@ async fn reconcile(app: &Arc<App>, key: &ObjectKey) -> Result<(), Error> {
     // Without a template the binding's owner is gone: the garbage collector
     // marks the binding, and that mark is what lets copies go.
     let Some(template) = app.templates.get(key) else {
-        app.bindings.forget_former(key);
-        return Ok(());
+        return match app.bindings.former_of(key) {
+            Some(former) if binding.is_none() => remove::make_anew_to_go(app, key, &former).await,
+            _ => Ok(()),
+        };
     };
     if template.is_claimed_elsewhere() {
         return Ok(());
@@ -157,7 +159,6 @@ async fn reconcile(app: &Arc<App>, key: &ObjectKey) -> Result<(), Error> {
     let (template, policy) = match settle_claim(app, template).await? {
         Claimed::By(template, policy) => (template, policy),
         Claimed::Nobody(template) => {
-            app.bindings.forget_former(key);
             // Its copies stay as the binding says (karmada-api 2.2).
             return match binding {
                 Some(binding) => {
@@ -171,7 +172,7 @@ async fn reconcile(app: &Arc<App>, key: &ObjectKey) -> Result<(), Error> {
     };
     let fleet = app.fleet.view();
     // A binding that was deleted by hand is made anew where it was.
-    let former = if binding.is_none() { app.bindings.former_of(key) } else { None };
+    let former = app.bindings.former_of(key).filter(|former| binding.is_none() && former.is_about(&template.uid));
     let plan = plan(app, &template, &policy, binding.as_deref().or(former.as_deref()), &fleet);
     let written = write_binding(app, &template, &policy, &plan, binding.as_deref()).await?;
     let news = aggregate::ScheduleNews {
@@ -367,7 +368,7 @@ async fn write_binding(
     let key = &template.key;
     let written = match existing {
         None => {
-            let object = binding::created(&wanted, template, &uuid::Uuid::new_v4().to_string());
+            let object = binding::created(&wanted, &uuid::Uuid::new_v4().to_string());
             let object: DynamicObject = serde_json::from_value(object).map_err(|error| Error::Hub {
                 action: "building the binding",
                 key: key.clone(),

@@ -36,6 +36,8 @@ const STOP_WITHIN: Duration = Duration::from_secs(10);
 /// The head of an answer comes within this, that of a watch as well, whatever
 /// the connection went through. Longer than a busy hub takes for any list.
 const HUB_ANSWERS_WITHIN: Duration = Duration::from_secs(15);
+/// A hub that was put back and does not answer yet is asked again after this.
+const BEGIN_AGAIN: Duration = Duration::from_secs(1);
 /// Bindings whose statuses are written side by side.
 const STATUS_WORKERS: usize = 12;
 
@@ -55,13 +57,24 @@ enum End {
 /// with what every member remembers of it before anything is written there.
 pub async fn run(mut settings: Run) -> Result<()> {
     let mut asked = Asked::listen()?;
+    let mut went_back = false;
     loop {
-        match live(&mut settings, &mut asked).await? {
-            End::Asked => return Ok(()),
-            End::Broken => bail!("a task that the process needs has ended; the log says which"),
-            End::HubWentBack(WentBack { from, to }) => {
+        match live(&mut settings, &mut asked).await {
+            Ok(End::Asked) => return Ok(()),
+            Ok(End::Broken) => bail!("a task that the process needs has ended; the log says which"),
+            Ok(End::HubWentBack(WentBack { from, to })) => {
                 tracing::warn!(from, to, "the hub was put back to an older state; starting anew");
+                went_back = true;
             }
+            // A hub that was just put back may stumble once more.
+            Err(error) if went_back => {
+                tracing::warn!(error = format!("{error:#}"), "starting anew failed; trying again");
+                tokio::select! {
+                    () = tokio::time::sleep(BEGIN_AGAIN) => {}
+                    () = asked.wait() => return Ok(()),
+                }
+            }
+            Err(error) => return Err(error),
         }
     }
 }

@@ -16,6 +16,7 @@ pub fn trials() -> Vec<Trial> {
     vec![
         trial("a_deleted_template_takes_its_copies_and_its_binding_along", template),
         trial("a_binding_deleted_by_hand_is_made_anew_where_it_was_and_its_copies_stay", binding_deleted),
+        trial("a_template_deleted_right_after_its_binding_takes_its_copies_along", both_deleted),
         trial("a_binding_deleted_by_hand_after_its_policy_takes_its_copies_along", unclaimed_binding_deleted),
         trial("a_preserved_copy_stays_without_our_marks_when_its_template_goes", preserved),
         trial("a_deleted_policy_lets_go_of_its_objects_and_their_copies_stay", policy_deleted),
@@ -83,6 +84,30 @@ async fn binding_deleted() -> Result<()> {
     scene.settle().await?;
     let now = uids().await?;
     ensure!(now == there, "the copies on {homes:?} were {there:?} and are {now:?}");
+    Ok(())
+}
+
+async fn both_deleted() -> Result<()> {
+    let scene = Scene::open("both-deleted").await?;
+    let all = json!({"spec": {"resourceSelectors": [{"apiVersion": "v1", "kind": "ConfigMap"}]}});
+    scene.hub(POLICY).apply("all", all).await?;
+    let names: Vec<String> = (0..8).map(|number| format!("settings-{number}")).collect();
+    for name in &names {
+        scene.hub(CONFIG_MAP).apply(name, json!({"data": {"a": "1"}})).await?;
+    }
+    for name in &names {
+        scene.binding(CONFIG_MAP, name, "it is everywhere", is_everywhere).await?;
+    }
+    for name in &names {
+        scene.hub(BINDING).delete(&format!("{name}-configmap")).await?;
+        scene.hub(CONFIG_MAP).delete(name).await?;
+    }
+    for name in &names {
+        for member in MEMBERS {
+            scene.member(member, CONFIG_MAP).gone(name).await?;
+        }
+        scene.hub(BINDING).gone(&format!("{name}-configmap")).await?;
+    }
     Ok(())
 }
 

@@ -95,6 +95,12 @@ impl Binding {
         }
     }
 
+    /// Whether it speaks of the template with this uid, not of another of its
+    /// name.
+    pub fn is_about(&self, template_uid: &str) -> bool {
+        self.spec.resource.uid.as_deref() == Some(template_uid)
+    }
+
     /// The schedule result.
     pub fn targets(&self) -> Vec<Target> {
         let clusters = self.spec.clusters.iter();
@@ -121,8 +127,8 @@ impl Binding {
 #[derive(Default)]
 pub struct Bindings {
     by_template: RwLock<HashMap<ObjectKey, Arc<Binding>>>,
-    /// Bindings that are gone while their templates stand, until they are made
-    /// anew: what they said of the placement still holds.
+    /// Bindings that were let go while their templates stand, until they are
+    /// made anew: what they said of the placement still holds.
     former: Mutex<HashMap<ObjectKey, Arc<Binding>>>,
     highest: AtomicU64,
 }
@@ -156,17 +162,19 @@ impl Bindings {
     /// Returns whether it was the one that is known.
     pub fn remove(&self, template: &ObjectKey, uid: &str) -> bool {
         let mut by_template = self.by_template.write().unwrap_or_else(PoisonError::into_inner);
-        if by_template.get(template).is_none_or(|known| known.uid != uid) {
-            return false;
+        let is_known = by_template.get(template).is_some_and(|known| known.uid == uid);
+        if is_known {
+            by_template.remove(template);
         }
-        if let Some(gone) = by_template.remove(template) {
-            self.former().insert(template.clone(), gone);
-        }
-        true
+        is_known
     }
 
-    /// What the last binding of this template said, when it is gone and no
-    /// other was made.
+    /// The binding is let go, and another is to be made with what it says.
+    pub fn let_go(&self, template: &ObjectKey, binding: &Binding) {
+        self.former().insert(template.clone(), Arc::new(binding.clone()));
+    }
+
+    /// What the binding that was let go said, while no other was made.
     pub fn former_of(&self, template: &ObjectKey) -> Option<Arc<Binding>> {
         self.former().get(template).cloned()
     }

@@ -171,6 +171,11 @@ impl Copies {
         }
     }
 
+    /// Nobody waits for a lost object any more.
+    pub fn forget_lost(&self, key: &ObjectKey) {
+        self.lock().lost.remove(key);
+    }
+
     /// Whether the object was lost before this write of it; asked once.
     pub fn was_lost(&self, key: &ObjectKey) -> bool {
         self.lock().lost.remove(key)

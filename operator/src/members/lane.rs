@@ -156,7 +156,7 @@ impl Lane {
         loop {
             let work = self.queue.next().await;
             self.enter().await;
-            let state = self.lock();
+            let mut state = self.lock();
             if let Some(wanted) = state.wanted.get(&work.key) {
                 return Turn {
                     key: work.key.clone(),
@@ -166,6 +166,7 @@ impl Lane {
                     _work: work,
                 };
             }
+            state.breaker.unused(clock::mono());
             drop(state);
             self.leave();
         }
@@ -179,6 +180,7 @@ impl Lane {
     /// Ends a turn without having done anything.
     pub fn abandon(&self, turn: Turn) {
         drop(turn);
+        self.lock().breaker.unused(clock::mono());
         self.leave();
     }
 

@@ -232,6 +232,7 @@ impl Member {
     /// Wants nothing of the object there any more, its delete included.
     pub fn want_nothing(&self, key: &ObjectKey) {
         self.lane.forget(key);
+        self.copies.forget_lost(key);
         self.settle_delete(key);
     }
 

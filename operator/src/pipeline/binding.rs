@@ -163,31 +163,47 @@ pub fn claim_annotations(policy: &PolicyRef) -> BTreeMap<String, String> {
 }
 
 /// The whole object, to be created. `id` becomes its permanent id.
-pub fn created(wanted: &Wanted, template: &Template, id: &str) -> Value {
+pub fn created(wanted: &Wanted, id: &str) -> Value {
     let namespaced = wanted.reference.namespace.is_some();
     let mut labels = wanted.labels.clone();
     let id_label = if namespaced { label::BINDING_ID } else { label::CLUSTER_BINDING_ID };
     labels.insert(id_label.to_owned(), id.to_owned());
+    object(&wanted.reference, &labels, &wanted.annotations, &wanted.spec)
+}
+
+/// The binding once more, as it was: owned by its template, whether that is
+/// there or not.
+pub fn again(former: &Binding) -> Value {
+    object(&former.reference, &former.labels, &former.annotations, &former.spec)
+}
+
+fn object(
+    reference: &BindingRef,
+    labels: &BTreeMap<String, String>,
+    annotations: &BTreeMap<String, String>,
+    spec: &BindingSpec,
+) -> Value {
+    let owner = &spec.resource;
     let mut object = json!({
         "apiVersion": "work.karmada.io/v1alpha2",
-        "kind": if namespaced { "ResourceBinding" } else { "ClusterResourceBinding" },
+        "kind": if reference.namespace.is_some() { "ResourceBinding" } else { "ClusterResourceBinding" },
         "metadata": {
-            "name": &*wanted.reference.name,
+            "name": &*reference.name,
             "labels": labels,
-            "annotations": wanted.annotations,
-            "finalizers": [finalizer_of(&wanted.reference)],
+            "annotations": annotations,
+            "finalizers": [finalizer_of(reference)],
             "ownerReferences": [{
-                "apiVersion": template.key.gvk.api_version(),
-                "kind": &*template.key.gvk.kind,
-                "name": &*template.key.name,
-                "uid": &*template.uid,
+                "apiVersion": owner.api_version,
+                "kind": owner.kind,
+                "name": owner.name,
+                "uid": owner.uid,
                 "controller": true,
                 "blockOwnerDeletion": true,
             }],
         },
-        "spec": wanted.spec,
+        "spec": spec,
     });
-    if let Some(namespace) = &wanted.reference.namespace {
+    if let Some(namespace) = &reference.namespace {
         object["metadata"]["namespace"] = Value::from(&**namespace);
     }
     object

@@ -40,9 +40,10 @@ pub async fn run(
 ) -> Result<(), Error> {
     let targets = binding.targets();
     let divided = policy.placement.replicas != ReplicaScheduling::Duplicated;
-    order_targets(app, template, binding, &targets, divided, fleet).await?;
+    let ordered = order_targets(app, template, binding, &targets, divided, fleet).await;
+    // Also where a target could not be ordered: what waits to be deleted may have to be withdrawn.
     remove_dropped(app, template, Some(policy), binding, &targets, fleet);
-    Ok(())
+    ordered
 }
 
 /// Delivers a binding whose policy let go of it: its targets stay served, and
@@ -329,6 +330,8 @@ fn remove_dropped(
     for member in app.members.all() {
         let goes_first = purged.contains(&member.name);
         if named.contains(&member.name) && !goes_first {
+            // Wanted there again, be it suspended or not fit to be rendered.
+            keep(&member, &template.key);
             continue;
         }
         let copy = member.copies.get(&template.key);
@@ -377,6 +380,15 @@ fn purged(aside: &Aside<'_>) -> Vec<ClusterName> {
         };
         tasks.iter().filter(may_go).map(|task| task.from.clone()).collect()
     })
+}
+
+/// Nothing that was ordered away stays so.
+fn keep(member: &Member, key: &ObjectKey) {
+    match member.lane.pending(key) {
+        Some(order) if !matches!(order.intent, Intent::Apply { .. }) => member.want_nothing(key),
+        Some(_) => {}
+        None => member.settle_delete(key),
+    }
 }
 
 /// A copy that was ordered and never came is not wanted any more, and one that went by itself waits for nobody's word.

@@ -11,10 +11,11 @@ use atoll_decide::ids::ObjectKey;
 use atoll_decide::matching::{ClaimDecision, Template as Matched};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::Api;
-use kube::api::{ObjectMeta, Patch, PatchParams};
+use kube::api::{ObjectMeta, Patch, PatchParams, PostParams};
+use kube::core::DynamicObject;
 use serde_json::json;
 
-use super::{Error, binding_api, claim, template_api};
+use super::{Claimed, Error, binding, binding_api, claim, template_api, with_policy};
 use crate::app::App;
 use crate::hub::bindings::Binding;
 use crate::hub::templates::Template;
@@ -34,8 +35,16 @@ pub async fn drive(app: &App, key: &ObjectKey, binding: &Binding) -> Result<(), 
         let message = "its binding was deleted and is made anew; the copies stay. To remove them, delete the template or \
                        change its policy";
         app.note_once(key, "BindingMadeAnew", message);
-        return let_go(app, key, binding, finalizer).await;
+        app.bindings.let_go(key, binding);
+        for member in app.members.all() {
+            // Deletes that an earlier look ordered, when nobody claimed the template.
+            if member.lane.pending(key).is_some_and(|order| !matches!(order.intent, Intent::Apply { .. })) {
+                member.want_nothing(key);
+            }
+        }
+        return take_finalizer_off(app, key, binding, finalizer).await;
     }
+    app.bindings.forget_former(key);
     let kind = match app.kinds.resolve(&key.gvk).await {
         Ok(kind) => kind,
         Err(error) => {
@@ -63,7 +72,7 @@ pub async fn drive(app: &App, key: &ObjectKey, binding: &Binding) -> Result<(), 
     if waiting {
         return Ok(());
     }
-    let_go(app, key, binding, finalizer).await
+    take_finalizer_off(app, key, binding, finalizer).await
 }
 
 /// Whether the hub says, asked now, that the template stands and will be bound
@@ -72,9 +81,7 @@ async fn is_wanted_still(app: &App, key: &ObjectKey, binding: &Binding) -> Resul
     let Some(template) = app.templates.get(key).filter(|template| is_about(binding, template)) else {
         return Ok(false);
     };
-    let recorded = claim::recorded(&template);
-    let matched = Matched { key, labels: &template.labels, claimed_by: recorded.as_ref() };
-    if !matches!(app.policies.claim(&matched), ClaimDecision::Keep(_) | ClaimDecision::Claim { .. }) {
+    if !will_be_bound(app, &template) {
         return Ok(false);
     }
     let live = template_api(app, key).get_metadata_opt(&key.name).await;
@@ -91,12 +98,40 @@ async fn is_wanted_still(app: &App, key: &ObjectKey, binding: &Binding) -> Resul
 }
 
 fn is_about(binding: &Binding, template: &Template) -> bool {
-    !template.deleting
-        && !template.is_claimed_elsewhere()
-        && binding.spec.resource.uid.as_deref() == Some(&*template.uid)
+    !template.deleting && !template.is_claimed_elsewhere() && binding.is_about(&template.uid)
 }
 
-async fn let_go(app: &App, key: &ObjectKey, binding: &Binding, finalizer: &str) -> Result<(), Error> {
+/// Whether the next look makes a binding for it, instead of waiting for its
+/// policy to become usable.
+fn will_be_bound(app: &App, template: &Arc<Template>) -> bool {
+    let recorded = claim::recorded(template);
+    let matched = Matched { key: &template.key, labels: &template.labels, claimed_by: recorded.as_ref() };
+    let (ClaimDecision::Keep(claim) | ClaimDecision::Claim { claim, .. }) = app.policies.claim(&matched) else {
+        return false;
+    };
+    !claim.id.is_empty() && matches!(with_policy(app, Arc::clone(template), &claim.policy), Claimed::By(..))
+}
+
+/// The template went before the binding that was let go was made anew. One is
+/// made all the same, for the garbage collector to find without its owner: by
+/// its end, and by no other way, the copies go.
+pub async fn make_anew_to_go(app: &App, key: &ObjectKey, former: &Binding) -> Result<(), Error> {
+    let object = binding::again(former);
+    let object: DynamicObject = serde_json::from_value(object).map_err(|error| {
+        Error::hub("building the binding of a deleted template", key)(kube::Error::SerdeError(error))
+    })?;
+    let made = binding_api(app, &former.reference).create(&PostParams::default(), &object).await;
+    match app.metrics.hub.count(HubWriteLabel::BindingCreate, made) {
+        Ok(_) => {}
+        // Somebody was quicker.
+        Err(kube::Error::Api(status)) if status.code == 409 => {}
+        Err(error) => return Err(Error::hub("making the binding of a deleted template", key)(error)),
+    }
+    app.bindings.forget_former(key);
+    Ok(())
+}
+
+async fn take_finalizer_off(app: &App, key: &ObjectKey, binding: &Binding, finalizer: &str) -> Result<(), Error> {
     let rest: Vec<&String> = binding.finalizers.iter().filter(|held| *held != finalizer).collect();
     let patch = json!({"metadata": {"resourceVersion": binding.resource_version, "finalizers": rest}});
     let parameters = PatchParams::apply(FIELD_MANAGER);
