@@ -382,11 +382,12 @@ fn purged(aside: &Aside<'_>) -> Vec<ClusterName> {
     })
 }
 
-/// Nothing that was ordered away stays so.
+/// A delete that was ordered before is withdrawn. A release is not: a cluster that leaves and keeps its objects is named
+/// until its binding is elsewhere.
 fn keep(member: &Member, key: &ObjectKey) {
-    match member.lane.pending(key) {
-        Some(order) if !matches!(order.intent, Intent::Apply { .. }) => member.want_nothing(key),
-        Some(_) => {}
+    match member.lane.pending(key).map(|order| order.intent) {
+        Some(Intent::Delete { .. }) => member.want_nothing(key),
+        Some(Intent::Apply { .. } | Intent::Release { .. }) => {}
         None => member.settle_delete(key),
     }
 }
