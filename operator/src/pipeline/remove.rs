@@ -19,6 +19,7 @@ use super::{Claimed, Error, binding, binding_api, claim, template_api, with_poli
 use crate::app::App;
 use crate::hub::bindings::Binding;
 use crate::hub::templates::Template;
+use crate::members::failure::Failure;
 use crate::members::intent::{Intent, KindInfo, Order};
 use crate::members::member::Member;
 use crate::pipeline::binding::finalizer_of;
@@ -125,10 +126,18 @@ pub async fn make_anew_to_go(app: &App, key: &ObjectKey, former: &Binding) -> Re
         Ok(_) => {}
         // Somebody was quicker.
         Err(kube::Error::Api(status)) if status.code == 409 => {}
+        // Nothing can be made in a namespace that is going: what is left is reported as an orphan.
+        Err(error) if is_namespace_going(&error) => {
+            tracing::warn!(object = %key, %error, "the copies of a template that went with its namespace are left");
+        }
         Err(error) => return Err(Error::hub("making the binding of a deleted template", key)(error)),
     }
     app.bindings.forget_former(key);
     Ok(())
+}
+
+fn is_namespace_going(error: &kube::Error) -> bool {
+    matches!(Failure::of(error), Failure::Terminating(_) | Failure::NamespaceMissing(_))
 }
 
 async fn take_finalizer_off(app: &App, key: &ObjectKey, binding: &Binding, finalizer: &str) -> Result<(), Error> {
