@@ -17,7 +17,7 @@ use crate::harness::trial;
 use crate::own_stage::on_stage;
 use crate::scenery::{PATIENCE, Template, namespace, settled, stays, targets, token, told, trusted, watch_condition};
 
-const SPACE: &str = "restored";
+const SPACE: &str = "hub-loss";
 /// Enough for a usual back-off to reach half a minute.
 const AWAY: Duration = Duration::from_secs(15);
 /// A Lease is taken again and every watch resumed within this.
@@ -34,28 +34,22 @@ pub fn trials() -> Vec<Trial> {
 
 async fn away() -> Result<()> {
     on_stage(async |stage| {
-        let space = "away";
-        let copies: Api<ConfigMap> = Api::namespaced(stage.observer("m1").await?, space);
+        let copies: Api<ConfigMap> = Api::namespaced(stage.observer("m1").await?, SPACE);
+        let is_there = |seen: Option<&ConfigMap>| value_is(seen, "there");
         let arrives = async |name: &str| {
-            let there = |seen: Option<&ConfigMap>| seen.map(drop).ok_or_else(|| "it is not there".to_owned());
-            stage.watch_one(&format!("{name} comes at once"), AT_ONCE, (copies.clone(), name), there).await
+            stage.watch_one(&format!("{name} comes at once"), AT_ONCE, (copies.clone(), name), is_there).await
         };
-        let map = |name: &str| {
-            format!("\napiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}, namespace: {space}}}\n---")
-        };
-        let policy = all_config_maps(space);
-        stage.apply_yaml(&(namespace(space) + &policy + &map("before"))).await?;
+        stage.apply_yaml(&(namespace(SPACE) + &placed("before", "there"))).await?;
         arrives("before").await?;
 
         stage.fleet().kill(HUB, ComponentKind::Apiserver).await?;
-        let is_there = |seen: Option<&ConfigMap>| seen.map(drop).ok_or_else(|| "it is gone".to_owned());
         stays("a copy of a hub that is away", AWAY, (copies.clone(), "before"), is_there).await?;
         stage.fleet().restart(HUB, ComponentKind::Apiserver).await?;
-        stage.apply_yaml(&map("after-the-hub")).await?;
+        stage.apply_yaml(&placed("after-the-hub", "there")).await?;
         arrives("after-the-hub").await?;
 
         stage.fleet().kill("m1", ComponentKind::Apiserver).await?;
-        let bindings: Api<ResourceBinding> = Api::namespaced(stage.hub(), space);
+        let bindings: Api<ResourceBinding> = Api::namespaced(stage.hub(), SPACE);
         let is_placed = |seen: Option<&ResourceBinding>| match seen.map(targets) {
             Some(on) if on == ["m1"] => Ok(()),
             other => Err(format!("{other:?}")),
@@ -67,20 +61,6 @@ async fn away() -> Result<()> {
         trusted(stage, "m1").await
     })
     .await
-}
-
-fn all_config_maps(space: &str) -> String {
-    format!(
-        "
-apiVersion: policy.karmada.io/v1alpha1
-kind: PropagationPolicy
-metadata: {{name: all, namespace: {space}}}
-spec:
-  resourceSelectors:
-  - {{apiVersion: v1, kind: ConfigMap}}
-  placement: {{clusterAffinity: {{clusterNames: [m1]}}}}
----"
-    )
 }
 
 async fn restored() -> Result<()> {

@@ -65,20 +65,15 @@ pub struct Judged {
 impl Judged {
     /// Which decisions could come out differently for `other`.
     pub fn felt_by(&self, other: &Self) -> Felt {
-        if !self.differs_for_decisions(other) {
+        if self.moved(other) {
+            Felt::All
+        } else if self.cluster == other.cluster {
             Felt::Nothing
-        } else if self.cluster != other.cluster
-            && self.cluster.is_same_but_capacity(&other.cluster)
-            && !self.moved(other)
-        {
+        } else if self.cluster.is_same_but_capacity(&other.cluster) {
             Felt::Capacity
         } else {
             Felt::All
         }
-    }
-
-    fn differs_for_decisions(&self, other: &Self) -> bool {
-        self.moved(other) || self.cluster != other.cluster
     }
 
     fn moved(&self, other: &Self) -> bool {
@@ -94,7 +89,7 @@ impl Judged {
     }
 
     fn same(&self, other: &Self) -> bool {
-        !self.differs_for_decisions(other)
+        self.felt_by(other) == Felt::Nothing
             && match (&self.standing, &other.standing) {
                 (Some(one), Some(two)) => same_verdict(&one.verdict, &two.verdict),
                 (one, two) => one.is_some() == two.is_some(),

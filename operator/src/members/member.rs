@@ -91,9 +91,9 @@ struct Inner {
     paused: Option<String>,
     comparison: Comparison,
     taints_seen: BTreeMap<String, Mono>,
-    /// It was told that the cluster's leave waits for replacements.
     /// Why a leave waits, as last told.
     told_of_wait: Option<&'static str>,
+    /// When a leave was first looked at.
     leave_since: Option<Mono>,
 }
 

@@ -12,13 +12,14 @@ pub struct Capture(Arc<Mutex<Vec<u8>>>);
 impl Capture {
     /// The lines so far.
     pub fn lines(&self) -> Vec<String> {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap().lines().map(str::to_owned).collect()
+        let written = self.0.lock().expect("no test panics while it holds the log").clone();
+        String::from_utf8(written).expect("a log is text").lines().map(str::to_owned).collect()
     }
 }
 
 impl Write for Capture {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
+        self.0.lock().expect("no test panics while it holds the log").write(bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {
