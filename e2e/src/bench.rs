@@ -7,7 +7,10 @@
 mod api_writes;
 mod arrivals;
 mod binding;
+pub mod bulkhead;
 mod burst;
+pub mod drift;
+mod machine;
 mod names;
 mod namespace;
 mod paced;
@@ -16,12 +19,15 @@ mod propagation;
 mod raw;
 mod raw_watches;
 mod report;
+pub mod restart;
 mod site;
+mod stages;
 mod statistics;
 mod table;
 mod templates;
 
+pub use machine::Machine;
 pub use process::Usage;
 pub use propagation::{Measured, Plan, measure, measure_on_stages};
-pub use report::{Machine, Report, Run};
+pub use report::{Report, Run};
 pub use site::{Member, Site};

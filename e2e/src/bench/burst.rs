@@ -56,6 +56,11 @@ pub async fn warm_up(site: &Site, space: &str) -> Result<()> {
     arrived.map(drop).context("the first objects did not arrive on all members: does an operator run on this hub?")
 }
 
+/// Waits until nothing more is written on the hub, where it shows its writes.
+pub async fn settle(site: &Site) -> Result<()> {
+    Writes::fetch_settled(&site.hub, SETTLE_DEADLINE).await.map(drop)
+}
+
 fn build_policy(members: &[String]) -> PropagationPolicy {
     let every_load =
         LabelSelectorRequirement { key: LOAD_LABEL.to_owned(), operator: "Exists".to_owned(), values: None };

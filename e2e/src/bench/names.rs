@@ -6,6 +6,8 @@ pub const GROUP: &str = "bench.atoll.dev";
 pub const LOAD_LABEL: &str = "bench.atoll.dev/load";
 /// Owner of the raw client's fields.
 pub const MANAGER: &str = "atoll-bench";
+/// Whoever changes on members what is not theirs.
+pub const INTRUDER: &str = "atoll-bench-intruder";
 
 /// Templates that go ahead of a measurement, the raw client's and the operator's alike: enough to have every connection
 /// open and every path of the API servers taken once.
@@ -43,9 +45,14 @@ impl Load {
         format!("{LOAD_LABEL}={}", self.as_str())
     }
 
+    /// Name of one of its templates.
+    pub fn name(self, index: usize) -> String {
+        format!("{}-{index:06}", self.as_str())
+    }
+
     /// Names of `count` templates.
     pub fn names(self, count: usize) -> Vec<String> {
-        (0..count).map(|index| format!("{}-{index:06}", self.as_str())).collect()
+        (0..count).map(|index| self.name(index)).collect()
     }
 }
 

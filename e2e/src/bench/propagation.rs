@@ -11,16 +11,14 @@ use futures::future::try_join_all;
 use jiff::Timestamp;
 use tokio::signal::ctrl_c;
 
-use super::report::{Machine, Report, Run};
+use super::machine::Machine;
+use super::report::{Report, Run};
 use super::site::Site;
-use super::{burst, namespace, paced, raw};
+use super::{burst, namespace, paced, raw, stages};
 use crate::fleet::Progress;
-use crate::stage::Stage;
 
 /// A few thousand objects go within half a minute.
 const REMOVAL_DEADLINE: Duration = Duration::from_mins(5);
-/// The settings of an operator nobody gave settings, which stages otherwise choose for tests.
-const AS_A_USER: [&str; 2] = ["--failover-unconfirmed-after", "30s"];
 
 /// What is to be measured.
 #[derive(Clone, Debug)]
@@ -77,9 +75,8 @@ pub async fn measure(site: &Site, plan: &Plan) -> Measured {
 /// Measures on clusters of our own, new ones for each run, with the operator of these sources.
 pub async fn measure_on_stages(members: &[String], plan: &Plan) -> Measured {
     repeat(plan, members.len(), async |index, runs| {
-        let builder = Stage::builder().fleet(|fleet| fleet.members(members).faults(false).progress(plan.progress));
-        let stage = builder.operator_args(AS_A_USER).start().await?;
-        let site = site_of(&stage, members).await?;
+        let stage = stages::as_a_user(members, plan.progress).start().await?;
+        let site = stages::site_of(&stage, members).await?;
         let run = measure_once(&site, plan, &Spaces::new(index), index).await;
         let log = || format!("the end of the operator's log:\n{}", stage.operator().log_tail());
         runs.push(run.with_context(log)?);
@@ -101,16 +98,6 @@ async fn repeat(plan: &Plan, members: usize, turn: impl AsyncFn(usize, &mut Vec<
     }
     machine.observe_end();
     Measured { report: Report::new(plan.objects, members, machine, runs), failure }
-}
-
-async fn site_of(stage: &Stage, members: &[String]) -> Result<Site> {
-    let fleet = stage.fleet();
-    let mut kubeconfigs = Vec::with_capacity(members.len());
-    for name in members {
-        kubeconfigs.push((name.clone(), fleet.member_kubeconfig(name)?));
-    }
-    let operator = stage.operator().id().context("the operator does not run")?;
-    Site::open(fleet.hub_kubeconfig(), &kubeconfigs, vec![operator]).await
 }
 
 async fn measure_once(site: &Site, plan: &Plan, spaces: &Spaces, index: usize) -> Result<Run> {

@@ -4,14 +4,15 @@
 //! figures are null, never zero.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::thread::available_parallelism;
+use std::fmt::{self, Display, Formatter};
 use std::time::Duration;
 
 use serde::Serialize;
 
 use super::burst::Burst;
+use super::machine::Machine;
 use super::statistics::{median_of, percentile};
+use super::table::{self, Aim, Line};
 
 /// The figures of a bench: medians over its runs.
 #[derive(Clone, Debug, Serialize)]
@@ -75,6 +76,43 @@ impl Report {
     }
 }
 
+impl Report {
+    /// Aims: close to the raw cost, and what a small machine can give away.
+    fn lines(&self) -> [Line; 12] {
+        [
+            Line::new("pairs per second, operator", self.pairs_per_s, 0, Aim::None),
+            Line::new("pairs per second, raw client", self.raw_pairs_per_s, 0, Aim::None),
+            Line::new("ratio of both", self.ratio, 2, Aim::AtLeast(0.8)),
+            Line::new("burst, s", self.burst_s, 1, Aim::None),
+            Line::new("template to member at 5/s, p50 ms", self.paced_p50_ms, 0, Aim::None),
+            Line::new("template to member at 5/s, p99 ms", self.paced_p99_ms, 0, Aim::Below(150.0)),
+            Line::new("writes on the hub per object", self.hub_writes_per_object, 2, Aim::AtMost(3.0)),
+            Line::new("the policy's own status, writes a second", self.policy_statuses_per_s, 2, Aim::AtMost(1.0)),
+            Line::new("memory of the operator, MiB", self.operator_rss_mb, 0, Aim::Below(60.0)),
+            Line::new("most memory at any time, MiB", self.operator_peak_rss_mb, 0, Aim::None),
+            Line::new("processor time of the operator, s", self.operator_cpu_s, 1, Aim::None),
+            Line::new("share of one processor", self.share_of_a_processor(), 2, Aim::None),
+        ]
+    }
+
+    fn share_of_a_processor(&self) -> Option<f64> {
+        Some(self.operator_cpu_s? / self.burst_s?)
+    }
+}
+
+impl Display for Report {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let (objects, members) = (self.objects, self.members);
+        writeln!(f, "{objects} ConfigMaps to {members} members, {}\n", table::runs(self.runs.len()))?;
+        table::show(f, &self.lines())?;
+        if let Some(writes) = &self.hub_writes_by_kind {
+            writeln!(f, "\nWrites on the hub in the last burst:")?;
+            writes.iter().try_for_each(|(kind, count)| writeln!(f, "  {count:>7}  {kind}"))?;
+        }
+        table::show_machine(f, &self.machine)
+    }
+}
+
 /// One run: the plain client, then the operator.
 #[derive(Clone, Debug, Serialize)]
 #[expect(missing_docs, reason = "the fields are those of the report, for one run")]
@@ -124,46 +162,6 @@ impl Run {
     }
 }
 
-/// Where and how it was measured.
-#[derive(Clone, Debug, Serialize)]
-pub struct Machine {
-    /// Processors this process may use.
-    pub processors: usize,
-    /// Name of the processor.
-    pub processor: Option<String>,
-    /// Processes that ran or wanted to, on average over the minute before the bench.
-    pub load_before: Option<f64>,
-    /// The same at its end, the bench itself included.
-    pub load_after: Option<f64>,
-    /// Whether the programs were built to be fast.
-    pub optimised: bool,
-}
-
-impl Machine {
-    pub(super) fn observe() -> Self {
-        Self {
-            processors: available_parallelism().map_or(1, usize::from),
-            processor: fs::read_to_string("/proc/cpuinfo").ok().and_then(|text| read_processor(&text)),
-            load_before: fetch_load(),
-            load_after: None,
-            optimised: !cfg!(debug_assertions),
-        }
-    }
-
-    pub(super) fn observe_end(&mut self) {
-        self.load_after = fetch_load();
-    }
-}
-
-fn fetch_load() -> Option<f64> {
-    fs::read_to_string("/proc/loadavg").ok()?.split_whitespace().next()?.parse().ok()
-}
-
-fn read_processor(text: &str) -> Option<String> {
-    let (_, name) = text.lines().find_map(|line| line.split_once(':').filter(|(key, _)| key.trim() == "model name"))?;
-    Some(name.trim().to_owned())
-}
-
 #[cfg(test)]
 pub(super) mod tests {
     use super::super::process::Usage;
@@ -208,10 +206,5 @@ pub(super) mod tests {
         }
         assert!(json["operator_rss_mb"].is_number() && json["operator_cpu_s"].is_number());
         assert!(json.as_object().unwrap()["hub_writes_per_object"].is_null());
-    }
-
-    #[test]
-    fn the_processor_is_read_by_its_key() {
-        assert_eq!(read_processor("vendor_id\t: X\nmodel name\t: A: b\n").as_deref(), Some("A: b"));
     }
 }

@@ -1,15 +1,17 @@
-//! `fleet bench`: measures, writes JSON, shows a table.
+//! `fleet bench`: measures, writes JSON, shows a table. Another bench is a module beside the others, a variant of
+//! [`Kind`] and a line in each of the two functions below it.
 
-use std::fs::{File, OpenOptions};
-use std::io::{Write, stdout};
-use std::path::{Path, PathBuf};
+mod bulkhead;
+mod drift;
+mod file;
+mod propagation;
+mod restart;
+
 use std::process::ExitCode;
-use std::time::Duration;
 
-use anyhow::{Context, Result};
-use atoll_e2e::bench::{Measured, Plan, Report, Site, measure, measure_on_stages};
-use atoll_e2e::fleet::{Progress, numbered_names};
+use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
+use tokio::signal::ctrl_c;
 
 #[derive(Args)]
 pub struct Bench {
@@ -20,117 +22,42 @@ pub struct Bench {
 #[derive(Subcommand)]
 enum Kind {
     /// How fast templates reach the members, and what it costs, beside a plain client that makes the same calls
-    Propagation(Propagation),
-}
-
-#[derive(Args)]
-struct Propagation {
-    /// Number of members of the fleet to start
-    #[arg(long, default_value_t = 3, conflicts_with = "kubeconfig", value_parser = clap::value_parser!(u8).range(1..=50))]
-    members: u8,
-    /// Number of templates of a burst
-    #[arg(long, default_value_t = 2000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
-    objects: u32,
-    /// How often; figures are medians
-    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=50))]
-    runs: u8,
-    /// How long templates come at five a second, in the last run; 0 leaves it out
-    #[arg(long, default_value_t = 60, value_name = "SECONDS", value_parser = clap::value_parser!(u16).range(0..=3600))]
-    paced_seconds: u16,
-    /// Give a burst up after this
-    #[arg(long, default_value_t = 600, value_name = "SECONDS", value_parser = clap::value_parser!(u16).range(1..))]
-    deadline_seconds: u16,
-    /// Write the figures to this file
-    #[arg(long, value_name = "FILE")]
-    json: Option<PathBuf>,
-    /// Measure this hub, with whatever operator serves it, instead of a fleet of our own; its members by --member
-    #[arg(long, value_name = "FILE", requires = "member")]
-    kubeconfig: Option<PathBuf>,
-    /// A member of that hub
-    #[arg(long, value_name = "NAME=KUBECONFIG", requires = "kubeconfig", value_parser = parse_member)]
-    member: Vec<(String, PathBuf)>,
-    /// A process of that hub's operator on this machine; may be given several times
-    #[arg(long, value_name = "PID", requires = "kubeconfig")]
-    operator_pid: Vec<u32>,
+    Propagation(propagation::Propagation),
+    /// How surely and how soon changes on members that are nobody's there to make are undone
+    Drift(drift::Drift),
+    /// How long the operator takes to catch up when it starts anew with everything in place, and what it writes
+    Restart(restart::Restart),
+    /// What a black-holed member costs the others
+    Bulkhead(bulkhead::Bulkhead),
 }
 
 impl Bench {
     pub async fn run(self) -> Result<ExitCode> {
         match self.kind {
             Kind::Propagation(task) => task.run().await,
+            Kind::Drift(task) => unless_interrupted(task.run()).await,
+            Kind::Restart(task) => unless_interrupted(task.run()).await,
+            Kind::Bulkhead(task) => unless_interrupted(task.run()).await,
         }
+        .map(|()| ExitCode::SUCCESS)
     }
 
     /// Whether it needs to make networks, as `fleet up` does.
     pub fn starts_a_fleet(&self) -> bool {
-        let Kind::Propagation(task) = &self.kind;
-        task.kubeconfig.is_none()
-    }
-}
-
-impl Propagation {
-    async fn run(self) -> Result<ExitCode> {
-        // Nobody wants to hear after half an hour that the file cannot be written.
-        let json = self.json.as_deref().map(open).transpose()?;
-        let Measured { report, failure } = self.measure().await?;
-        if let Some(error) = failure {
-            if !report.runs.is_empty() {
-                show(&report, json)?;
-            }
-            return Err(error);
-        }
-        show(&report, json)?;
-        Ok(ExitCode::SUCCESS)
-    }
-
-    async fn measure(&self) -> Result<Measured> {
-        let plan = Plan {
-            objects: self.objects.try_into().context("counting the objects")?,
-            runs: self.runs.into(),
-            paced: Some(Duration::from_secs(self.paced_seconds.into())).filter(|time| !time.is_zero()),
-            deadline: Duration::from_secs(self.deadline_seconds.into()),
-            progress: Progress::for_stderr(),
-        };
-        match &self.kubeconfig {
-            Some(hub) => {
-                let site = Site::open(hub, &self.member, self.operator_pid.clone()).await?;
-                Ok(measure(&site, &plan).await)
-            }
-            None => Ok(measure_on_stages(&numbered_names(self.members.into()), &plan).await),
+        match &self.kind {
+            Kind::Propagation(task) => task.starts_a_fleet(),
+            Kind::Drift(_) | Kind::Restart(_) | Kind::Bulkhead(_) => true,
         }
     }
 }
 
-/// A file for the figures. What is in it stays until there are others.
-fn open(path: &Path) -> Result<(&Path, File)> {
-    let opened = OpenOptions::new().create(true).write(true).truncate(false).open(path);
-    Ok((path, opened.with_context(|| format!("opening {} for the figures", path.display()))?))
-}
-
-/// The table goes first, and whoever stopped reading it keeps nothing from the file.
-fn show(report: &Report, json: Option<(&Path, File)>) -> Result<()> {
-    let _ = writeln!(stdout(), "{report}");
-    let Some((path, mut file)) = json else { return Ok(()) };
-    let text = serde_json::to_string_pretty(report).context("rendering the figures")?;
-    let written = file.set_len(0).and_then(|()| file.write_all((text + "\n").as_bytes()));
-    written.with_context(|| format!("writing {}", path.display()))
-}
-
-fn parse_member(text: &str) -> Result<(String, PathBuf), String> {
-    match text.split_once('=') {
-        Some((name, file)) if !name.is_empty() && !file.is_empty() => Ok((name.to_owned(), file.into())),
-        _ => Err("write NAME=KUBECONFIG".to_owned()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_member_is_a_name_and_a_file() {
-        assert_eq!(parse_member("m1=/k/a=b"), Ok(("m1".to_owned(), "/k/a=b".into())));
-        assert!(parse_member("m1").is_err());
-        assert!(parse_member("=file").is_err());
+/// A bench on clusters of its own leaves nothing when it is given up: they go with it.
+async fn unless_interrupted(task: impl Future<Output = Result<()>>) -> Result<()> {
+    tokio::select! {
+        ended = task => ended,
+        interrupted = ctrl_c() => match interrupted {
+            Ok(()) => bail!("interrupted"),
+            Err(error) => Err(error.into()),
+        },
     }
 }
