@@ -159,7 +159,7 @@ pub struct Delivered {
 }
 
 /// Inputs, and for each target the hash of what they rendered.
-type Ordered = (Inputs, BTreeMap<Target, u64>);
+type Ordered = (Inputs, Vec<(Target, u64)>);
 
 impl App {
     /// With empty stores.
@@ -370,11 +370,11 @@ impl App {
     pub fn is_delivered(&self, key: &ObjectKey, target: &Target, member: &Member, inputs: &Inputs) -> bool {
         let delivered = self.delivered.by_template.lock().unwrap_or_else(PoisonError::into_inner);
         let Some((known, hashes)) = delivered.get(key) else { return false };
-        let Some(hash) = hashes.get(target).filter(|_| known == inputs) else { return false };
-        let hash = format!("{hash:016x}");
+        let of_target = hashes.iter().find(|(known, _)| known == target);
+        let Some(&(_, hash)) = of_target.filter(|_| known == inputs) else { return false };
         match member.lane.pending(key) {
-            Some(order) => order.applies(&hash, inputs.on_foreign()),
-            None => member.copies.get(key).is_some_and(|copy| copy.is_in_sync(&hash)),
+            Some(order) => order.applies(hash, inputs.on_foreign()),
+            None => member.copies.get(key).is_some_and(|copy| copy.is_in_sync(hash)),
         }
     }
 
@@ -386,12 +386,12 @@ impl App {
     /// Notes what was ordered.
     pub fn note_delivered(&self, key: &ObjectKey, target: &Target, hash: u64, inputs: &Inputs) {
         let mut delivered = self.delivered.by_template.lock().unwrap_or_else(PoisonError::into_inner);
-        let entry = delivered.entry(key.clone()).or_insert_with(|| (inputs.clone(), BTreeMap::new()));
+        let entry = delivered.entry(key.clone()).or_insert_with(|| (inputs.clone(), Vec::new()));
         if entry.0 != *inputs {
-            *entry = (inputs.clone(), BTreeMap::new());
+            *entry = (inputs.clone(), Vec::new());
         }
-        entry.1.retain(|known, _| known.cluster != target.cluster);
-        entry.1.insert(target.clone(), hash);
+        entry.1.retain(|(known, _)| known.cluster != target.cluster);
+        entry.1.push((target.clone(), hash));
     }
 
     /// Whether this process wrote the schedule of the binding as it is.

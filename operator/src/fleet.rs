@@ -137,7 +137,9 @@ impl FleetMap {
     /// A member showed a copy. `as_ordered`: as the answer to an order that was
     /// carried out. Returns whether that says anything new.
     pub fn observe_copy(&self, key: &ObjectKey, cluster: &ClusterName, live: &Value, as_ordered: bool) -> bool {
-        let hash = live["metadata"]["annotations"][marks::MANIFEST_HASH].as_str().unwrap_or_default();
+        let mark = live["metadata"]["annotations"][marks::MANIFEST_HASH].as_str().unwrap_or_default();
+        // One whose mark was spoiled is there all the same.
+        let hash = marks::read_hash(mark).unwrap_or_default();
         let health = interpret::health(&key.gvk, live);
         let status = interpret::reflect(&key.gvk, live);
         let version = live["metadata"]["resourceVersion"].as_str().and_then(|text| text.parse().ok()).unwrap_or(0);
@@ -151,9 +153,7 @@ impl FleetMap {
                 }
             }
             copy.version = version;
-            if copy.hash.as_deref() != Some(hash) {
-                copy.hash = Some(hash.into());
-            }
+            copy.hash = Some(hash);
             if copy.status.as_deref() != status.as_ref() {
                 copy.status = status.map(Arc::new);
             }

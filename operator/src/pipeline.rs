@@ -191,7 +191,7 @@ async fn release_binding(app: &App, key: &ObjectKey, binding: Arc<Binding>) -> R
         return Ok(binding);
     }
     let mut patch = claim::patch(None);
-    patch["metadata"]["resourceVersion"] = binding.resource_version.as_str().into();
+    patch["metadata"]["resourceVersion"] = (*binding.resource_version).into();
     let parameters = PatchParams::apply(FIELD_MANAGER);
     let api = binding_api(app, &binding.reference);
     let written = api.patch(&binding.reference.name, &parameters, &Patch::Merge(patch)).await;

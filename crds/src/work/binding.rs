@@ -4,6 +4,7 @@
 //! care which one it has takes a [`Binding`].
 
 use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::CustomResource;
@@ -53,8 +54,9 @@ pub struct BindingSpec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub clusters: Vec<TargetCluster>,
     /// The policy's placement.
+    // Shared: bindings of one policy say the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub placement: Option<Placement>,
+    pub placement: Option<Arc<Placement>>,
     /// Clusters being vacated.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub graceful_eviction_tasks: Vec<GracefulEvictionTask>,

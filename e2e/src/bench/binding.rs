@@ -96,7 +96,7 @@ pub fn build(template: &ConfigMap, members: &[String]) -> Result<DynamicObject> 
             resource_version: template.resource_version(),
         },
         clusters: members.iter().map(|name| TargetCluster { name: name.clone(), ..TargetCluster::default() }).collect(),
-        placement: Some(placement.clone()),
+        placement: Some(placement.clone().into()),
         scheduler_name: Some("default-scheduler".to_owned()),
         ..BindingSpec::default()
     };

@@ -114,9 +114,9 @@ impl Bulkhead<'_> {
             self.stage.fleet().faults().isolate(name).await?;
         }
         let measured = async {
-            let burst = burst::measure(&self.healthy, &space, plan.objects, DEADLINE).await?;
+            let (took, _) = burst::time(&self.healthy, &space, plan.objects, DEADLINE).await?;
             let latencies = paced::measure(&self.healthy, &space, plan.paced).await?;
-            Leg::new(plan.objects * self.healthy.members.len(), burst.took, &latencies)
+            Leg::new(plan.objects * self.healthy.members.len(), took, &latencies)
         };
         let leg = tokio::select! {
             leg = measured => leg,

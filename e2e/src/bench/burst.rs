@@ -89,15 +89,19 @@ fn build_policy(members: &[String]) -> PropagationPolicy {
 
 /// Measures a burst in a namespace that is warm.
 pub async fn measure(site: &Site, space: &str, count: usize, deadline: Duration) -> Result<Burst> {
-    let mut arrivals = Arrivals::watch(site, space, Load::Burst).await?;
     let before = Before::fetch(site).await?;
+    let (took, creates) = time(site, space, count, deadline).await?;
+    let (writes, usage) = before.fetch_difference(site, count).await?;
+    Ok(Burst { took, creates, writes, counted: before.at.elapsed(), usage })
+}
+
+/// A burst with nothing counted: how long until the last copy was seen, and until the hub had answered the last create.
+pub async fn time(site: &Site, space: &str, count: usize, deadline: Duration) -> Result<(Duration, Duration)> {
+    let mut arrivals = Arrivals::watch(site, space, Load::Burst).await?;
     let names = Load::Burst.names(count);
     let load = templates::create_all(&site.hub, space, Load::Burst, count);
     let (load, last) = tokio::try_join!(load, arrivals.wait_for(&names, deadline))?;
-    let took = last.duration_since(load.first_asked);
-    let creates = load.last_answered.duration_since(load.first_asked);
-    let (writes, usage) = before.fetch_difference(site, count).await?;
-    Ok(Burst { took, creates, writes, counted: before.at.elapsed(), usage })
+    Ok((last.duration_since(load.first_asked), load.last_answered.duration_since(load.first_asked)))
 }
 
 /// What was there before the burst.

@@ -87,7 +87,7 @@ fn record(app: &App, cluster: &ClusterName, key: &atoll_decide::ids::ObjectKey, 
         replicas: here.and_then(|target| target.replicas),
         targets: binding.spec.clusters.clone(),
         last_health: health,
-        resource_version: Some(binding.resource_version.clone()),
+        resource_version: Some(binding.resource_version.to_string()),
         generation: Some(binding.generation),
     }
 }

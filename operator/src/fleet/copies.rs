@@ -12,8 +12,8 @@ use serde_json::Value;
 /// One copy on one member. Small: there is one for each template and cluster.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CopyState {
-    /// The hash it carries, in hex; None until it was seen.
-    pub hash: Option<Box<str>>,
+    /// The hash it carries, 0 when its mark says none; None until it was seen.
+    pub hash: Option<u64>,
     /// Its health as last seen.
     pub health: Health,
     /// Its status, as the interpreter keeps it.

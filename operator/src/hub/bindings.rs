@@ -6,11 +6,14 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
 
+use atoll_crds::names::label;
+use atoll_crds::policy::placement::Placement;
 use atoll_crds::work::binding::{Binding as BindingKind, BindingSpec, BindingStatus};
 use atoll_decide::ids::{ClusterName, Gvk, ObjectKey};
 use atoll_decide::placement::Target;
+use internment::ArcIntern;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
 
@@ -33,25 +36,32 @@ impl std::fmt::Display for BindingRef {
     }
 }
 
+/// The label that carries a binding's permanent id.
+pub fn id_label(namespaced: bool) -> &'static str {
+    if namespaced { label::BINDING_ID } else { label::CLUSTER_BINDING_ID }
+}
+
 /// One binding.
 #[derive(Clone, Debug)]
 pub struct Binding {
     /// Which object it is.
     pub reference: BindingRef,
     /// Its uid.
-    pub uid: String,
+    pub uid: Box<str>,
     /// Its resource version.
-    pub resource_version: String,
+    pub resource_version: Box<str>,
     /// Its generation.
     pub generation: i64,
     /// It carries a deletion timestamp.
     pub deleting: bool,
-    /// Labels.
-    pub labels: BTreeMap<String, String>,
-    /// Annotations.
-    pub annotations: BTreeMap<String, String>,
-    /// Finalizers.
-    pub finalizers: Vec<String>,
+    /// Its permanent id, which stands in a label.
+    pub id: Option<Box<str>>,
+    /// The other labels. Bindings of one policy say the same: equal ones are held once.
+    pub labels: ArcIntern<BTreeMap<String, String>>,
+    /// Annotations; held like the labels.
+    pub annotations: ArcIntern<BTreeMap<String, String>>,
+    /// Finalizers; held like the labels.
+    pub finalizers: ArcIntern<Vec<String>>,
     /// The spec.
     pub spec: BindingSpec,
     /// `status.schedulerObservedGeneration`
@@ -68,15 +78,19 @@ impl Binding {
     /// From an object of the hub.
     pub fn of<B: BindingKind>(object: &B) -> Self {
         let status = object.status();
+        let mut labels = object.labels().clone();
+        let namespace = object.namespace();
+        let id = labels.remove(id_label(namespace.is_some()));
         Self {
-            reference: BindingRef { namespace: object.namespace().map(Into::into), name: object.name_any().into() },
-            uid: object.uid().unwrap_or_default(),
-            resource_version: object.resource_version().unwrap_or_default(),
+            reference: BindingRef { namespace: namespace.map(Into::into), name: object.name_any().into() },
+            uid: object.uid().unwrap_or_default().into(),
+            resource_version: object.resource_version().unwrap_or_default().into(),
             generation: object.meta().generation.unwrap_or_default(),
             deleting: object.meta().deletion_timestamp.is_some(),
-            labels: object.labels().clone(),
-            annotations: object.annotations().clone(),
-            finalizers: object.finalizers().to_vec(),
+            id: id.map(Into::into),
+            labels: ArcIntern::new(labels),
+            annotations: ArcIntern::new(object.annotations().clone()),
+            finalizers: ArcIntern::new(object.finalizers().to_vec()),
             spec: object.binding().clone(),
             scheduled_generation: status.and_then(|status| status.scheduler_observed_generation),
             group: status.and_then(|status| status.scheduler_observing_affinity_name.clone()),
@@ -131,12 +145,44 @@ pub struct Bindings {
     /// made anew: what they said of the placement still holds.
     former: Mutex<HashMap<ObjectKey, Arc<Binding>>>,
     highest: AtomicU64,
+    placements: Mutex<Placements>,
+}
+
+/// The placements that bindings hold, by the labels of the bindings, which name the policy: a policy with ten thousand
+/// templates has one placement in memory.
+#[derive(Default)]
+struct Placements {
+    by_labels: HashMap<ArcIntern<BTreeMap<String, String>>, Weak<Placement>>,
+    /// How many there were when those that nobody holds any more were last taken out.
+    swept_at: usize,
+}
+
+impl Placements {
+    /// Lets the binding hold the same placement as others of its policy, if theirs is equal.
+    fn share(&mut self, binding: &mut Binding) {
+        let Some(placement) = &mut binding.spec.placement else { return };
+        match self.by_labels.get(&binding.labels).and_then(Weak::upgrade) {
+            Some(held) if held == *placement => *placement = held,
+            _ => {
+                self.by_labels.insert(binding.labels.clone(), Arc::downgrade(placement));
+                self.sweep();
+            }
+        }
+    }
+
+    fn sweep(&mut self) {
+        if self.by_labels.len() > 2 * self.swept_at.max(16) {
+            self.by_labels.retain(|_, held| held.strong_count() > 0);
+            self.swept_at = self.by_labels.len();
+        }
+    }
 }
 
 impl Bindings {
     /// Puts a binding as seen or as written; false when it is older than what
     /// is known.
-    pub fn put(&self, binding: Binding) -> bool {
+    pub fn put(&self, mut binding: Binding) -> bool {
+        self.placements.lock().unwrap_or_else(PoisonError::into_inner).share(&mut binding);
         let mut by_template = self.by_template.write().unwrap_or_else(PoisonError::into_inner);
         let template = binding.template();
         if by_template
@@ -162,7 +208,7 @@ impl Bindings {
     /// Returns whether it was the one that is known.
     pub fn remove(&self, template: &ObjectKey, uid: &str) -> bool {
         let mut by_template = self.by_template.write().unwrap_or_else(PoisonError::into_inner);
-        let is_known = by_template.get(template).is_some_and(|known| known.uid == uid);
+        let is_known = by_template.get(template).is_some_and(|known| *known.uid == *uid);
         if is_known {
             by_template.remove(template);
         }

@@ -10,6 +10,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use atoll_decide::ids::{Gvk, ObjectKey};
 use atoll_decide::interpret::{self, Demand};
 use atoll_decide::render::{self, PrunedTemplate, marks};
+use internment::ArcIntern;
 use serde_json::Value;
 
 use crate::members::intent::KindInfo;
@@ -25,10 +26,10 @@ pub struct Template {
     pub resource_version: Arc<str>,
     /// Its generation.
     pub generation: i64,
-    /// Its labels, for the selectors.
-    pub labels: Arc<BTreeMap<String, String>>,
-    /// Its annotations that carry the claim and the user's switches.
-    pub annotations: Arc<BTreeMap<String, String>>,
+    /// Its labels, for the selectors. Templates of one policy often say the same: equal ones are held once.
+    pub labels: ArcIntern<BTreeMap<String, String>>,
+    /// Its annotations that carry the claim and the user's switches; held like the labels.
+    pub annotations: ArcIntern<BTreeMap<String, String>>,
     /// It is being deleted.
     pub deleting: bool,
     /// Hash of everything that is propagated: status and bookkeeping of the
@@ -53,7 +54,7 @@ impl Template {
             .collect();
         let (uid, resource_version) = (text(&metadata["uid"]), text(&metadata["resourceVersion"]));
         let generation = metadata["generation"].as_i64().unwrap_or_default();
-        let labels = Arc::new(text_map(&metadata["labels"]));
+        let labels = ArcIntern::new(text_map(&metadata["labels"]));
         let deleting = !metadata["deletionTimestamp"].is_null();
         let scale = kind.scale.as_deref();
         let demand = interpret::demand(&key.gvk, &object, scale).map(Arc::new);
@@ -65,7 +66,7 @@ impl Template {
             resource_version,
             generation,
             labels,
-            annotations: Arc::new(annotations),
+            annotations: ArcIntern::new(annotations),
             deleting,
             content_hash: content.hash(),
             demand,

@@ -244,7 +244,7 @@ impl<B: BindingKind + ResourceExt + Send> Sink<B> for BindingSink {
     fn applied(&mut self, object: B, listed: bool) {
         let binding = Binding::of(&object);
         if listed {
-            self.seen.insert(binding.uid.clone());
+            self.seen.insert(binding.uid.to_string());
         }
         let key = binding.template();
         let before = self.app.bindings.get(&key);
@@ -273,7 +273,7 @@ impl<B: BindingKind + ResourceExt + Send> Sink<B> for BindingSink {
     fn synced(&mut self) {
         let cluster_wide = self.list == List::ClusterResourceBindings;
         for (key, binding) in std::mem::take(&mut self.before) {
-            if binding.reference.namespace.is_none() == cluster_wide && !self.seen.contains(&binding.uid) {
+            if binding.reference.namespace.is_none() == cluster_wide && !self.seen.contains(&*binding.uid) {
                 self.remove(key, &binding.uid, Lane::CatchUp);
             }
         }

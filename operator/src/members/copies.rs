@@ -13,6 +13,7 @@ use atoll_decide::first_write::{self, FIELD_MANAGER, Owner};
 use atoll_decide::ids::{Gvk, ObjectKey};
 use atoll_decide::ownership;
 use atoll_decide::render::marks;
+use internment::ArcIntern;
 use serde_json::Value;
 
 /// One copy.
@@ -22,12 +23,12 @@ pub struct Copy {
     pub uid: Box<str>,
     /// Its resource version, as a number: members of one API server compare so.
     pub version: u64,
-    /// The hash it carries, in hex; empty when the mark is gone.
-    pub hash: Box<str>,
-    /// The binding it says it belongs to.
-    pub binding: Box<str>,
-    /// The hub it says it comes from.
-    pub hub: Box<str>,
+    /// The hash it carries; none when the mark is gone or is no hash.
+    pub hash: Option<u64>,
+    /// The binding it says it belongs to; held once for all its copies.
+    pub binding: ArcIntern<str>,
+    /// The hub it says it comes from; held once for all copies.
+    pub hub: ArcIntern<str>,
     /// Fingerprint of our fields as last seen.
     fields: Option<u64>,
     /// The same, right after our last write or verification. None: this
@@ -40,8 +41,8 @@ pub struct Copy {
 impl Copy {
     /// This process has seen the copy hold what `hash` stands for, and nothing
     /// of it has changed since.
-    pub fn is_in_sync(&self, hash: &str) -> bool {
-        self.verified.is_some() && self.verified == self.fields && *self.hash == *hash && !self.deleting
+    pub fn is_in_sync(&self, hash: u64) -> bool {
+        self.verified.is_some() && self.verified == self.fields && self.hash == Some(hash) && !self.deleting
     }
 
     /// It belongs to this binding, and no other hub has put its mark on it. One
@@ -68,9 +69,9 @@ impl Copy {
         Some(Self {
             uid: text(&metadata["uid"]),
             version: metadata["resourceVersion"].as_str()?.parse().unwrap_or(0),
-            hash: text(&metadata["annotations"][marks::MANIFEST_HASH]),
-            binding: binding.into(),
-            hub: text(&metadata["annotations"][marks::HUB_UID]),
+            hash: metadata["annotations"][marks::MANIFEST_HASH].as_str().and_then(marks::read_hash),
+            binding: binding.as_str().into(),
+            hub: metadata["annotations"][marks::HUB_UID].as_str().unwrap_or_default().into(),
             fields: ownership::own_fields(live, FIELD_MANAGER).map(ownership::fingerprint),
             verified: None,
             deleting: !metadata["deletionTimestamp"].is_null(),
@@ -226,9 +227,10 @@ impl Copies {
         self.lock().copies.len()
     }
 
-    /// All copies, for the report of orphans.
-    pub fn all(&self) -> Vec<(ObjectKey, Copy)> {
-        self.lock().copies.iter().map(|(key, copy)| (key.clone(), copy.clone())).collect()
+    /// The objects whose copies are `wanted`. It is asked under the lock: it must be quick.
+    pub fn keys_where(&self, wanted: impl Fn(&ObjectKey, &Copy) -> bool) -> Vec<ObjectKey> {
+        let inner = self.lock();
+        inner.copies.iter().filter(|(key, copy)| wanted(key, copy)).map(|(key, _)| key.clone()).collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -260,25 +262,25 @@ mod tests {
     #[test]
     fn a_field_that_leaves_our_ownership_is_drift() {
         let copies = Copies::default();
-        copies.verify(&key(), &live(1, "h", &json!({"f:data": {"f:x": {}}})));
-        assert_eq!(copies.observe(&key(), &live(2, "h", &json!({"f:data": {}}))), Seen::Changed);
-        assert!(!copies.get(&key()).unwrap().is_in_sync("h"));
+        copies.verify(&key(), &live(1, "000000000000000a", &json!({"f:data": {"f:x": {}}})));
+        assert_eq!(copies.observe(&key(), &live(2, "000000000000000a", &json!({"f:data": {}}))), Seen::Changed);
+        assert!(!copies.get(&key()).unwrap().is_in_sync(0xa));
     }
 
     #[test]
     fn a_write_elsewhere_in_the_object_is_no_drift() {
         let copies = Copies::default();
-        copies.verify(&key(), &live(1, "h", &json!({"f:data": {"f:x": {}}})));
-        assert_eq!(copies.observe(&key(), &live(2, "h", &json!({"f:data": {"f:x": {}}}))), Seen::Same);
-        assert!(copies.get(&key()).unwrap().is_in_sync("h"));
+        copies.verify(&key(), &live(1, "000000000000000a", &json!({"f:data": {"f:x": {}}})));
+        assert_eq!(copies.observe(&key(), &live(2, "000000000000000a", &json!({"f:data": {"f:x": {}}}))), Seen::Same);
+        assert!(copies.get(&key()).unwrap().is_in_sync(0xa));
     }
 
     #[test]
     fn an_event_older_than_our_write_changes_nothing() {
         let copies = Copies::default();
-        copies.verify(&key(), &live(5, "new", &json!({"f:data": {}})));
-        assert_eq!(copies.observe(&key(), &live(3, "old", &json!({"f:data": {"f:x": {}}}))), Seen::Stale);
-        assert!(copies.get(&key()).unwrap().is_in_sync("new"));
+        copies.verify(&key(), &live(5, "000000000000000b", &json!({"f:data": {}})));
+        assert_eq!(copies.observe(&key(), &live(3, "000000000000000c", &json!({"f:data": {"f:x": {}}}))), Seen::Stale);
+        assert!(copies.get(&key()).unwrap().is_in_sync(0xb));
     }
 
     #[test]
@@ -294,12 +296,12 @@ mod tests {
     #[test]
     fn only_a_copy_that_went_without_us_counts_as_lost_and_only_once() {
         let copies = Copies::default();
-        copies.verify(&key(), &live(1, "h", &json!({})));
+        copies.verify(&key(), &live(1, "000000000000000a", &json!({})));
         copies.lose(&key());
         assert!(copies.was_lost(&key()));
         assert!(!copies.was_lost(&key()));
 
-        copies.verify(&key(), &live(2, "h", &json!({})));
+        copies.verify(&key(), &live(2, "000000000000000a", &json!({})));
         copies.remove(&key());
         copies.lose(&key());
         assert!(!copies.was_lost(&key()), "we deleted it");
@@ -308,7 +310,7 @@ mod tests {
     #[test]
     fn a_copy_seen_after_a_start_is_not_trusted_before_it_was_verified() {
         let copies = Copies::default();
-        copies.observe(&key(), &live(1, "h", &json!({"f:data": {}})));
-        assert!(!copies.get(&key()).unwrap().is_in_sync("h"));
+        copies.observe(&key(), &live(1, "000000000000000a", &json!({"f:data": {}})));
+        assert!(!copies.get(&key()).unwrap().is_in_sync(0xa));
     }
 }

@@ -50,11 +50,11 @@ pub struct Order {
 }
 
 impl Order {
-    /// Whether it applies a manifest of this hash (in hex), with this word on
+    /// Whether it applies a manifest of this hash, with this word on
     /// what is not ours.
-    pub fn applies(&self, hash: &str, word: OnForeign) -> bool {
+    pub fn applies(&self, hash: u64, word: OnForeign) -> bool {
         match &self.intent {
-            Intent::Apply { manifest, on_foreign } => *on_foreign == word && format!("{:016x}", manifest.hash) == hash,
+            Intent::Apply { manifest, on_foreign } => *on_foreign == word && manifest.hash == hash,
             Intent::Delete { .. } | Intent::Release { .. } => false,
         }
     }

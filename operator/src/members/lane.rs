@@ -131,7 +131,7 @@ impl Lane {
 
     /// Whether the object is wanted with a manifest of this hash (in hex), and
     /// with this word on what is not ours.
-    pub fn wants(&self, key: &ObjectKey, hash: &str, word: OnForeign) -> bool {
+    pub fn wants(&self, key: &ObjectKey, hash: u64, word: OnForeign) -> bool {
         self.lock().wanted.get(key).is_some_and(|wanted| wanted.order.applies(hash, word))
     }
 

@@ -94,7 +94,7 @@ fn unknown(app: &App, member: &Member) -> Option<String> {
 
 /// What is left of us there when every copy that a binding takes away is gone.
 fn stays_behind(member: &Member) -> Option<String> {
-    let strays = member.copies.all().len();
+    let strays = member.copies.len();
     let strays = (strays > 0).then(|| format!("{strays} objects there bear our label and no binding takes them away"));
     let unseen: Vec<String> = member.copies.unseen().iter().map(ToString::to_string).collect();
     let unseen = (!unseen.is_empty())
@@ -122,7 +122,8 @@ fn is_lost(app: &App, name: &ClusterName) -> bool {
 fn take_away(app: &Arc<App>, member: &Arc<Member>, keep: bool) -> usize {
     let mut left = 0;
     let mut waits = false;
-    for (key, copy) in member.copies.all() {
+    for key in member.copies.keys_where(|_, _| true) {
+        let Some(copy) = member.copies.get(&key) else { continue };
         let Some(binding) =
             app.bindings.get(&key).filter(|binding| copy.is_of(&binding.reference.to_string(), &app.hub_uid))
         else {

@@ -110,7 +110,9 @@ async fn delete_ours(app: &App, member: &Member, key: &ObjectKey, uid: &str) -> 
     }
     // The namespace takes along what is in it: each copy passes the delete
     // budget by itself first.
-    if member.copies.all().iter().any(|(copy, _)| copy.namespace.as_ref().is_some_and(|held| held.as_str() == name)) {
+    let is_in_it =
+        |key: &ObjectKey, _: &super::copies::Copy| key.namespace.as_ref().is_some_and(|held| held.as_str() == name);
+    if !member.copies.keys_where(is_in_it).is_empty() {
         return Err(Failure::Busy(format!("namespace {name} still holds copies")));
     }
     address.delete("", || member.admit_delete(app, key)).await.map(|_| ())

@@ -51,7 +51,6 @@ fn find(app: &App, member: &Member) -> Vec<String> {
     if member.hub_mark.pause(member).is_some() {
         return Vec::new();
     }
-    let copies = member.copies.all().into_iter();
     let is_orphan = |key: &ObjectKey, copy: &Copy| match app.bindings.get(key) {
         None => app.templates.get(key).is_none(),
         Some(binding) => {
@@ -59,8 +58,9 @@ fn find(app: &App, member: &Member) -> Vec<String> {
             !is_ours && binding.named_clusters().all(|name| name != member.name)
         }
     };
-    let orphans = copies.filter(|(key, copy)| !copy.binding.is_empty() && !copy.deleting && is_orphan(key, copy));
-    let mut names: Vec<String> = orphans.map(|(key, _)| key.to_string()).collect();
+    let orphans =
+        member.copies.keys_where(|key, copy| !copy.binding.is_empty() && !copy.deleting && is_orphan(key, copy));
+    let mut names: Vec<String> = orphans.iter().map(ToString::to_string).collect();
     names.sort();
     names
 }

@@ -5,6 +5,7 @@
 //! differ, or nothing. Pure.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use atoll_crds::names::{annotation, binding_name, finalizer, label};
 use atoll_crds::work::binding::{
@@ -18,7 +19,7 @@ use atoll_decide::placement::Target;
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use serde_json::{Map, Value, json};
 
-use crate::hub::bindings::{Binding, BindingRef};
+use crate::hub::bindings::{Binding, BindingRef, id_label};
 use crate::hub::templates::Template;
 use crate::validate::policy::Policy;
 
@@ -63,7 +64,7 @@ pub fn build(
         replicas: demand.map(|demand| demand.replicas),
         components: Vec::new(),
         clusters: clusters(targets),
-        placement: raw.placement.clone(),
+        placement: raw.placement.clone().map(Arc::new),
         graceful_eviction_tasks: tasks,
         required_by: old.map(|spec| spec.required_by.clone()).unwrap_or_default(),
         scheduler_name: Some(raw.scheduler_name.clone()),
@@ -164,26 +165,25 @@ pub fn claim_annotations(policy: &PolicyRef) -> BTreeMap<String, String> {
 
 /// The whole object, to be created. `id` becomes its permanent id.
 pub fn created(wanted: &Wanted, id: &str) -> Value {
-    let namespaced = wanted.reference.namespace.is_some();
-    let mut labels = wanted.labels.clone();
-    let id_label = if namespaced { label::BINDING_ID } else { label::CLUSTER_BINDING_ID };
-    labels.insert(id_label.to_owned(), id.to_owned());
-    object(&wanted.reference, &labels, &wanted.annotations, &wanted.spec)
+    object(&wanted.reference, Some(id), &wanted.labels, &wanted.annotations, &wanted.spec)
 }
 
 /// The binding once more, as it was: owned by its template, whether that is
 /// there or not.
 pub fn again(former: &Binding) -> Value {
-    object(&former.reference, &former.labels, &former.annotations, &former.spec)
+    object(&former.reference, former.id.as_deref(), &former.labels, &former.annotations, &former.spec)
 }
 
 fn object(
     reference: &BindingRef,
+    id: Option<&str>,
     labels: &BTreeMap<String, String>,
     annotations: &BTreeMap<String, String>,
     spec: &BindingSpec,
 ) -> Value {
     let owner = &spec.resource;
+    let mut labels = labels.clone();
+    labels.extend(id.map(|id| (id_label(reference.namespace.is_some()).to_owned(), id.to_owned())));
     let mut object = json!({
         "apiVersion": "work.karmada.io/v1alpha2",
         "kind": if reference.namespace.is_some() { "ResourceBinding" } else { "ClusterResourceBinding" },
@@ -223,7 +223,7 @@ pub fn difference(wanted: &Wanted, existing: &Binding) -> Option<Value> {
     insert_missing(&mut metadata, "annotations", &wanted.annotations, &existing.annotations);
     let finalizer = finalizer_of(&wanted.reference);
     if !existing.finalizers.iter().any(|held| held == finalizer) {
-        let mut finalizers = existing.finalizers.clone();
+        let mut finalizers = existing.finalizers.to_vec();
         finalizers.push(finalizer.to_owned());
         metadata.insert("finalizers".into(), finalizers.into());
     }
@@ -231,7 +231,7 @@ pub fn difference(wanted: &Wanted, existing: &Binding) -> Option<Value> {
     if spec.is_empty() && metadata.is_empty() {
         return None;
     }
-    metadata.insert("resourceVersion".into(), existing.resource_version.as_str().into());
+    metadata.insert("resourceVersion".into(), (*existing.resource_version).into());
     patch.insert("metadata".into(), Value::Object(metadata));
     if !spec.is_empty() {
         patch.insert("spec".into(), Value::Object(spec));

@@ -4,7 +4,6 @@
 use std::sync::Arc;
 
 use atoll_crds::names::annotation;
-use atoll_crds::names::label;
 use atoll_crds::policy::propagation::ConflictResolution;
 use atoll_crds::work::binding::BindingSpec;
 use atoll_decide::binding as decision;
@@ -130,7 +129,7 @@ impl Inputs {
             generation: template.generation,
             overrides: app.overrides.version(),
             divided,
-            binding: binding.uid.as_str().into(),
+            binding: binding.uid.clone(),
             on_foreign: on_foreign(template, &binding.spec),
             clusters: facts_of(binding, fleet),
         }
@@ -266,13 +265,11 @@ fn completions(
 }
 
 fn provenance(app: &App, template: &Template, binding: &Binding) -> Provenance {
-    let namespaced = binding.reference.namespace.is_some();
-    let id = binding.labels.get(if namespaced { label::BINDING_ID } else { label::CLUSTER_BINDING_ID });
     Provenance {
         binding: Some(BindingMark {
             namespace: binding.reference.namespace.as_deref().map(Into::into),
             name: binding.reference.name.to_string(),
-            id: id.cloned().unwrap_or_default(),
+            id: binding.id.as_deref().unwrap_or_default().to_owned(),
         }),
         template_uid: template.uid.to_string(),
         template_generation: template.generation,
@@ -285,13 +282,12 @@ fn order(delivery: Delivery<'_>, member: &Arc<Member>, target: &Target, manifest
     let kind = app.kind(&template.key);
     member.watch_kind(app, &kind);
     app.note_delivered(&template.key, target, manifest.hash, inputs);
-    let hash = format!("{:016x}", manifest.hash);
     let copy = member.copies.get(&template.key);
-    if copy.as_ref().is_some_and(|copy| copy.is_in_sync(&hash)) {
+    if copy.as_ref().is_some_and(|copy| copy.is_in_sync(manifest.hash)) {
         member.want_nothing(&template.key);
         return;
     }
-    if member.lane.wants(&template.key, &hash, on_foreign(template, &binding.spec)) {
+    if member.lane.wants(&template.key, manifest.hash, on_foreign(template, &binding.spec)) {
         // It waits already, with its back-off.
         return;
     }

@@ -35,5 +35,16 @@ pub fn is_of_the_federation(key: &str) -> bool {
 pub const HUB_UID: &str = "atoll.dev/hub-uid";
 /// Annotation: hash of the copy as rendered, in hex, without this annotation.
 pub const MANIFEST_HASH: &str = "atoll.dev/manifest-hash";
+
+/// A hash as copies carry it.
+pub fn write_hash(hash: u64) -> String {
+    format!("{hash:016x}")
+}
+
+/// The hash that a mark says; None when it is none.
+pub fn read_hash(mark: &str) -> Option<u64> {
+    u64::from_str_radix(mark, 16).ok()
+}
+
 /// Key of the note that stands in place of a status too large to keep.
 pub const STATUS_NOTE: &str = "atoll.dev/status-left-out";

@@ -70,7 +70,7 @@ impl Provenance {
 
 /// Writes the hash of the object as it is now into the object.
 pub(super) fn put_hash(object: &mut Value, hash: u64) -> Result<(), &'static str> {
-    put(map(object, "annotations")?, marks::MANIFEST_HASH, &format!("{hash:016x}"));
+    put(map(object, "annotations")?, marks::MANIFEST_HASH, &marks::write_hash(hash));
     Ok(())
 }
 
