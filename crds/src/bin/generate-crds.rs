@@ -1,4 +1,5 @@
-//! Writes the manifests below `crds/yaml/` from the Rust types.
+//! Writes the manifests below `crds/yaml/` from the Rust types, and the same into
+//! the chart, which takes no files from outside of its folder.
 //!
 //! `generate-crds` writes them, `generate-crds --check` writes nothing and
 //! fails with the names of files that are not what the types say.
@@ -7,9 +8,14 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+/// Folders of the manifests, from this package's.
+const FOLDERS: [&str; 2] = ["yaml", "../charts/atoll/files/crds"];
+
 fn main() -> ExitCode {
     let check = std::env::args().skip(1).any(|argument| argument == "--check");
-    match run(&Path::new(env!("CARGO_MANIFEST_DIR")).join("yaml"), check) {
+    let folders = FOLDERS.map(|folder| Path::new(env!("CARGO_MANIFEST_DIR")).join(folder));
+    let ran: io::Result<Vec<Vec<PathBuf>>> = folders.iter().map(|folder| run(folder, check)).collect();
+    match ran.map(|stale| stale.concat()) {
         Ok(stale) if check && !stale.is_empty() => {
             for path in stale {
                 eprintln!("stale: {}; run `cargo generate`", path.display());
