@@ -23,6 +23,9 @@ pub struct Cli {
 pub enum Command {
     /// Runs the operator.
     Run(Box<Run>),
+    /// Prepares a hub: its certificates, its definitions, the operator's rights.
+    #[command(subcommand)]
+    Hub(crate::setup::args::Hub),
 }
 
 /// Settings of `atoll run`.
@@ -52,6 +55,11 @@ pub struct Run {
     /// namespace/name.
     #[arg(long, requires = "webhook_bind", conflicts_with = "webhook_url")]
     pub webhook_service: Option<String>,
+    /// Folder with ca.crt, tls.crt and tls.key for admission, shared by all
+    /// replicas. Without it each makes its own, and only the leader's is known to
+    /// the hub.
+    #[arg(long, requires = "webhook_bind")]
+    pub webhook_tls: Option<PathBuf>,
     /// Namespace of the leader Lease on the hub.
     #[arg(long, default_value = atoll_crds::names::SYSTEM_NAMESPACE)]
     pub lease_namespace: String,
@@ -85,7 +93,7 @@ impl Run {
 }
 
 /// `30s`, `500ms`, `2m`, or seconds alone.
-fn duration(text: &str) -> Result<Duration, String> {
+pub fn duration(text: &str) -> Result<Duration, String> {
     let split = text.find(|character: char| !character.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(split);
     let number: u64 = number.parse().map_err(|_| format!("{text:?} is no duration; write 30s, 500ms or 2m"))?;

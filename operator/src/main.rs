@@ -14,6 +14,7 @@ mod pipeline;
 mod queue;
 mod run;
 mod serve;
+mod setup;
 mod tasks;
 mod telemetry;
 mod validate;
@@ -28,10 +29,15 @@ use clap::Parser;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let args::Cli { command: args::Command::Run(settings) } = args::Cli::parse();
-    let ended = match run::init(&settings) {
-        Ok(()) => run::run(*settings).await,
-        Err(error) => Err(error),
+    let ended = match args::Cli::parse().command {
+        args::Command::Run(settings) => match run::init(&settings) {
+            Ok(()) => run::run(*settings).await,
+            Err(error) => Err(error),
+        },
+        args::Command::Hub(command) => match telemetry::logs::init(telemetry::logs::Format::Auto) {
+            Ok(()) => setup::run(command).await,
+            Err(error) => Err(error),
+        },
     };
     match ended {
         Ok(()) => ExitCode::SUCCESS,

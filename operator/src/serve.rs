@@ -80,7 +80,10 @@ const REGISTER_EVERY: Duration = Duration::from_secs(30);
 pub async fn admission(app: &Arc<App>, tasks: &Tasks, settings: &Run) -> Result<()> {
     let Some(bind) = settings.webhook_bind else { return Ok(()) };
     let mut reach = reach(settings, bind)?;
-    let identity = webhook::Identity::make(&reach.names(), clock::api_time().0)?;
+    let identity = match &settings.webhook_tls {
+        Some(folder) => webhook::Identity::read(folder)?,
+        None => webhook::Identity::make(&reach.names(), clock::api_time().0)?,
+    };
     let server = webhook::Server::bind(bind, &identity).await?;
     let address = server.address();
     if settings.webhook_service.is_none() {

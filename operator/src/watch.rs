@@ -35,12 +35,17 @@ pub trait Sink<K>: Send {
     fn synced(&mut self);
     /// The watch is broken and will be resumed.
     fn broken(&mut self, error: &watcher::Error) {
-        if is_refused(error) {
-            // Nothing mends that by itself, and without this list nothing goes on.
-            tracing::warn!(%error, "watch refused");
-        } else {
-            tracing::debug!(%error, "watch interrupted");
-        }
+        tell_broken(error);
+    }
+}
+
+/// The log's line of a broken watch.
+pub fn tell_broken(error: &watcher::Error) {
+    if is_refused(error) {
+        // Nothing mends that by itself, and without this list nothing goes on.
+        tracing::warn!(%error, "watch refused");
+    } else {
+        tracing::debug!(%error, "watch interrupted");
     }
 }
 
@@ -64,9 +69,22 @@ where
 
 /// Whether the server says that we may not, or that there is no such thing.
 fn is_refused(error: &watcher::Error) -> bool {
-    use watcher::Error::{InitialListFailed, WatchStartFailed};
-    let (InitialListFailed(cause) | WatchStartFailed(cause)) = error else { return false };
-    matches!(cause, kube::Error::Api(status) if matches!(status.code, 401 | 403 | 404))
+    matches!(code(error), Some(401 | 403 | 404))
+}
+
+/// Whether the server says that our role does not allow it.
+pub fn is_forbidden(error: &watcher::Error) -> bool {
+    code(error) == Some(403)
+}
+
+fn code(error: &watcher::Error) -> Option<u16> {
+    use watcher::Error::{InitialListFailed, WatchFailed, WatchStartFailed};
+    match error {
+        InitialListFailed(kube::Error::Api(status))
+        | WatchStartFailed(kube::Error::Api(status))
+        | WatchFailed(kube::Error::Api(status)) => Some(status.code),
+        _ => None,
+    }
 }
 
 /// The delays of one watch. What the stream takes for success, the beginning of

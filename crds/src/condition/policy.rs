@@ -20,6 +20,8 @@ pub enum Ready {
     HubRunsWorkloads,
     /// The hub does not know a kind it selects.
     KindNotInstalled,
+    /// The operator may not read a kind it selects.
+    KindNotPermitted,
     /// A template found no cluster.
     NotScheduled,
     /// A cluster refuses a template or does not answer.
@@ -35,6 +37,7 @@ impl Ready {
             Self::InvalidPolicy
             | Self::HubRunsWorkloads
             | Self::KindNotInstalled
+            | Self::KindNotPermitted
             | Self::NotScheduled
             | Self::ClusterFailed => PolicyState::Failed,
         }
@@ -60,6 +63,7 @@ impl ConditionValue for Ready {
             Self::InvalidPolicy => "InvalidPolicy",
             Self::HubRunsWorkloads => "HubRunsWorkloads",
             Self::KindNotInstalled => "KindNotInstalled",
+            Self::KindNotPermitted => "KindNotPermitted",
             Self::NotScheduled => "NotScheduled",
             Self::ClusterFailed => "ClusterFailed",
         }

@@ -33,12 +33,14 @@ pub struct Kinds {
     known: Mutex<HashMap<Gvk, Arc<KindInfo>>>,
     /// Kinds that the hub has said it does not serve.
     missing: Mutex<HashSet<Gvk>>,
+    /// Kinds that the hub does not let us read.
+    forbidden: Mutex<HashSet<Gvk>>,
 }
 
 impl Kinds {
     /// With the hub's client.
     pub fn new(client: Client) -> Self {
-        Self { client, known: Mutex::default(), missing: Mutex::default() }
+        Self { client, known: Mutex::default(), missing: Mutex::default(), forbidden: Mutex::default() }
     }
 
     /// What is known without asking.
@@ -49,6 +51,17 @@ impl Kinds {
     /// Whether the hub has said, when last asked, that it does not serve it.
     pub fn is_missing(&self, gvk: &Gvk) -> bool {
         self.missing.lock().unwrap_or_else(PoisonError::into_inner).contains(gvk)
+    }
+
+    /// Whether the hub has refused to let us read it, when last asked.
+    pub fn is_forbidden(&self, gvk: &Gvk) -> bool {
+        self.forbidden.lock().unwrap_or_else(PoisonError::into_inner).contains(gvk)
+    }
+
+    /// The hub has said whether we may read the kind. Whether that is news.
+    pub fn set_forbidden(&self, gvk: &Gvk, forbidden: bool) -> bool {
+        let mut held = self.forbidden.lock().unwrap_or_else(PoisonError::into_inner);
+        if forbidden { held.insert(gvk.clone()) } else { held.remove(gvk) }
     }
 
     /// Asks the hub's discovery, once per kind.

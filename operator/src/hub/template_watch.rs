@@ -19,7 +19,7 @@ use crate::app::App;
 use crate::members::intent::KindInfo;
 use crate::queue::Lane;
 use crate::tasks::{OnExit, Tasks};
-use crate::watch::{Sink, follow};
+use crate::watch::{Sink, follow, is_forbidden, tell_broken};
 
 /// A kind that the hub does not serve is asked for again after this long.
 const ASK_AGAIN: Duration = Duration::from_secs(5);
@@ -123,7 +123,20 @@ impl Sink<DynamicObject> for TemplateSink {
         }
     }
 
+    fn broken(&mut self, error: &watcher::Error) {
+        if is_forbidden(error) {
+            // Tried on: somebody may give us the right. Said once.
+            if self.app.kinds.set_forbidden(&self.gvk, true) {
+                tracing::warn!(kind = %self.gvk, %error, "the hub does not let us read a kind that a policy selects");
+                self.app.policy_status_of_kind(&self.gvk);
+            }
+        } else {
+            tell_broken(error);
+        }
+    }
+
     fn synced(&mut self) {
+        self.app.kinds.set_forbidden(&self.gvk, false);
         for key in self.app.templates.keys_of(&self.gvk).difference(&self.seen) {
             self.app.templates.remove(key);
             self.app.reconcile.add(key.clone(), Lane::CatchUp);

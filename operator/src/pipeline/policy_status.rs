@@ -60,7 +60,8 @@ async fn update(app: &App, reference: &PolicyRef) -> Result<bool, kube::Error> {
     if let Known::Valid(policy) = &known {
         let mut kinds = policy.matching.selectors.iter().map(|selector| &selector.gvk);
         let refused = app.refused_kinds.borrow().clone();
-        if kinds.any(|kind| !app.templates.is_listed(kind) && !app.kinds.is_missing(kind) && !refused.contains(kind)) {
+        let told = |kind| app.kinds.is_missing(kind) || app.kinds.is_forbidden(kind) || refused.contains(kind);
+        if kinds.any(|kind| !app.templates.is_listed(kind) && !told(kind)) {
             // Its templates are not listed yet; their list brings us back.
             return Ok(false);
         }
@@ -140,6 +141,13 @@ fn judge(app: &App, known: &Known, held: usize, bindings: &[Arc<Binding>]) -> (R
     }
     if let Some(kind) = selected.clone().find(|kind| app.kinds.is_missing(kind)) {
         return (Ready::KindNotInstalled, format!("the hub does not serve {kind} yet; install its CRD there"));
+    }
+    if let Some(kind) = selected.clone().find(|kind| app.kinds.is_forbidden(kind)) {
+        let message = format!(
+            "the operator may not read {kind} on the hub; let it get, list, watch and patch the kind there (hub.kinds in \
+             the chart's values)"
+        );
+        return (Ready::KindNotPermitted, message);
     }
     if let Some(missing) = app.missing_override(policy) {
         return (Ready::MissingOverride, format!("spec.dependentOverrides: {missing} does not exist yet"));

@@ -1,5 +1,7 @@
 //! Who the webhook server is: its certificate, and the authority behind it.
 
+use std::fs;
+use std::path::Path;
 use std::sync::Arc;
 
 use k8s_openapi::jiff::{Span, Timestamp, civil::Date, tz::TimeZone};
@@ -8,6 +10,7 @@ use rcgen::{
     KeyUsagePurpose,
 };
 use rustls::ServerConfig;
+use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use thiserror::Error;
 
@@ -32,6 +35,14 @@ pub enum Error {
     /// Certificate and key cannot serve.
     #[error("use the webhook's certificate: {0}")]
     Use(#[from] rustls::Error),
+    /// A file of `--webhook-tls` is not there or not what it should be.
+    #[error("--webhook-tls: {file}: {problem}")]
+    File {
+        /// Its path.
+        file: String,
+        /// What is wrong.
+        problem: String,
+    },
     /// The calendar ends before the certificate does.
     #[error("date the webhook's certificate: {0}")]
     Date(#[from] k8s_openapi::jiff::Error),
@@ -52,6 +63,20 @@ impl Identity {
         let (from, until) = validity(now)?;
         let made = chain(names, from, until).map_err(|source| Error::Make { names: names.to_vec(), source })?;
         Self::of(made.authority, vec![made.certificate], made.key)
+    }
+
+    /// The one in `folder`: `tls.crt` and `tls.key` of an authority whose
+    /// certificate is `ca.crt`, all PEM. Read once.
+    pub fn read(folder: &Path) -> Result<Self, Error> {
+        let file = |name: &str| folder.join(name);
+        let wrong = |name: &str, problem: String| Error::File { file: file(name).display().to_string(), problem };
+        let authority = fs::read_to_string(file("ca.crt")).map_err(|error| wrong("ca.crt", error.to_string()))?;
+        let chain: Result<Vec<_>, _> = CertificateDer::pem_file_iter(file("tls.crt"))
+            .map_err(|error| wrong("tls.crt", error.to_string()))?
+            .collect();
+        let chain = chain.map_err(|error| wrong("tls.crt", error.to_string()))?;
+        let key = PrivateKeyDer::from_pem_file(file("tls.key")).map_err(|error| wrong("tls.key", error.to_string()))?;
+        Self::of(authority, chain, key)
     }
 
     fn of(authority: String, chain: Vec<CertificateDer<'static>>, key: PrivateKeyDer<'static>) -> Result<Self, Error> {
