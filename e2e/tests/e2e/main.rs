@@ -7,6 +7,7 @@
 mod admission;
 mod brake;
 mod bulkhead;
+mod chart;
 mod cluster_lifecycle;
 mod credentials;
 mod delete_budget;
@@ -53,6 +54,7 @@ fn main() -> ExitCode {
     trials.extend(fleet_faults::trials());
     trials.extend(brake::trials());
     trials.extend(bulkhead::trials());
+    trials.extend(chart::trials());
     trials.extend(cluster_lifecycle::trials());
     trials.extend(credentials::trials());
     trials.extend(delete_budget::trials());

@@ -13,9 +13,9 @@ use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::util::SubscriberInitExt;
 
 /// What is logged when nobody says anything. The client library calls each
-/// unanswered request an error; to us it is evidence about a member, and is
-/// told once, where it is judged.
-const DEFAULT_FILTER: &str = "info,kube_client=off";
+/// unanswered request an error, and each watch that breaks; to us they are
+/// evidence about a member, or told once, where they are judged.
+const DEFAULT_FILTER: &str = "info,kube_client=off,kube_runtime::watcher=off";
 
 /// How lines look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, clap::ValueEnum)]
