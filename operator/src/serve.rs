@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
+use atoll_decide::cluster::Grade;
 use prometheus_client::registry::Registry;
 
 use crate::app::App;
@@ -16,6 +17,8 @@ use crate::tasks::{OnExit, Tasks};
 use crate::telemetry::Readiness;
 use crate::telemetry::metrics::labels::{BreakerLabel, ClosedLabel, HubWriteLabel};
 use crate::telemetry::metrics::scrape::{LaneReading, Sources};
+use crate::telemetry::metrics::standing::{self, MemberStanding, Standing};
+use crate::telemetry::panics;
 use crate::telemetry::server::{Content, Server};
 use crate::webhook;
 
@@ -23,6 +26,8 @@ use crate::webhook;
 pub async fn start(app: &Arc<App>, tasks: &Tasks, settings: &Run, readiness: Readiness) -> Result<SocketAddr> {
     let mut registry = Registry::default();
     app.metrics.register(&mut registry, sources(app));
+    let standing = Arc::clone(app);
+    standing::register(&mut registry, move || how_it_stands(&standing));
     let server = Server::bind(settings.listen, Content { registry, readiness, vars: vars(app) }).await?;
     let address = server.address();
     tasks.spawn_to_its_end("health and metrics", OnExit::EndProcess, server.run(tasks.cancelled()));
@@ -45,6 +50,21 @@ fn sources(app: &Arc<App>) -> Sources {
     };
     let fleet = Arc::clone(app);
     Sources { lanes: Box::new(read_lanes), fleet: Box::new(move || fleet.fleet.stats()) }
+}
+
+fn how_it_stands(app: &App) -> Standing {
+    let fleet = app.fleet.view();
+    let members = app.members.all().into_iter().map(|member| MemberStanding {
+        cluster: member.name.clone(),
+        grade: fleet.standings.get(&member.name).map_or(Grade::Unknown, |standing| standing.verdict.grade).into(),
+        deletes_paused: member.deletes_paused().is_some(),
+    });
+    Standing {
+        leads: app.leads(),
+        kinds_not_permitted: u64::try_from(app.kinds.forbidden()).unwrap_or(u64::MAX),
+        panics: panics::count(),
+        members: members.collect(),
+    }
 }
 
 type Var = (&'static str, Box<dyn Fn() -> serde_json::Value + Send + Sync>);

@@ -1,6 +1,6 @@
 //! Kinds of the hub: from group, version and kind to how they are reached.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use atoll_decide::ids::Gvk;
@@ -56,6 +56,16 @@ impl Kinds {
     /// Whether the hub has refused to let us read it, when last asked.
     pub fn is_forbidden(&self, gvk: &Gvk) -> bool {
         self.forbidden.lock().unwrap_or_else(PoisonError::into_inner).contains(gvk)
+    }
+
+    /// How many kinds that is.
+    pub fn forbidden(&self) -> usize {
+        self.forbidden.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    /// A kind that nothing names any more is none that we want to read.
+    pub fn forget_forbidden(&self, wanted: &BTreeSet<Gvk>) {
+        self.forbidden.lock().unwrap_or_else(PoisonError::into_inner).retain(|kind| wanted.contains(kind));
     }
 
     /// The hub has said whether we may read the kind. Whether that is news.

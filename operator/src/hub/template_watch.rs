@@ -38,6 +38,7 @@ pub async fn run(app: Arc<App>, tasks: Tasks, mut wanted: watch::Receiver<BTreeS
             }
             keep
         });
+        app.kinds.forget_forbidden(&kinds);
         for kind in kinds {
             running.entry(kind.clone()).or_insert_with(|| {
                 let group = tasks.child();

@@ -5,9 +5,12 @@
 //! from the start; a member's name is a label only where the number of Cluster
 //! objects bounds it. Sizes are read at scrape time ([`scrape`]).
 
+#[cfg(test)]
+mod chart;
 pub mod counters;
 pub mod labels;
 pub mod scrape;
+pub mod standing;
 #[cfg(test)]
 mod tests;
 

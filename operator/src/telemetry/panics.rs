@@ -3,6 +3,15 @@
 
 use std::any::Any;
 use std::panic::{self, PanicHookInfo};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// The hook belongs to the process, and so does its count.
+static COUNT: AtomicU64 = AtomicU64::new(0);
+
+/// Panics since the process began.
+pub fn count() -> u64 {
+    COUNT.load(Ordering::Relaxed)
+}
 
 /// Logs each panic of the process in one line: where, on which thread, and
 /// what it said. Replaces the hook that prints several lines.
@@ -11,6 +20,7 @@ pub fn install() {
 }
 
 fn log(info: &PanicHookInfo<'_>) {
+    COUNT.fetch_add(1, Ordering::Relaxed);
     let location = info.location().map(ToString::to_string).unwrap_or_default();
     let thread = std::thread::current();
     let task = tokio::task::try_id().map(|id| id.to_string());
