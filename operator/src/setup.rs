@@ -14,6 +14,7 @@ mod connect;
 mod kubeconfig;
 mod pki;
 mod secrets;
+mod wait;
 
 use anyhow::Result;
 
@@ -24,5 +25,6 @@ pub async fn run(command: Hub) -> Result<()> {
     match command {
         Hub::Pki(settings) => pki::run(&settings).await,
         Hub::Bootstrap(settings) => bootstrap::run(&settings).await,
+        Hub::Wait(settings) => wait::run(&settings).await,
     }
 }

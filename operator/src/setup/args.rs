@@ -12,6 +12,8 @@ pub enum Hub {
     Pki(Pki),
     /// Puts definitions, namespaces, rights and, when asked, an account for the operator on the hub.
     Bootstrap(Bootstrap),
+    /// Waits until the operator could begin on the hub: it answers, serves the definitions and lets the operator read.
+    Wait(Wait),
 }
 
 /// Settings of `atoll hub pki`.
@@ -49,7 +51,7 @@ pub struct Bootstrap {
     /// Context of the kubeconfig.
     #[arg(long)]
     pub context: Option<String>,
-    /// Folder with YAML files to apply after the definitions; the chart's ConfigMap is such a folder.
+    /// Folder with YAML files to apply after the definitions; the chart's `ConfigMap` is such a folder.
     #[arg(long)]
     pub manifests: PathBuf,
     /// How long to wait for the hub to answer.
@@ -61,4 +63,18 @@ pub struct Bootstrap {
     /// Where to write the kubeconfig of that account.
     #[arg(long, requires = "account")]
     pub write_kubeconfig: Option<PathBuf>,
+}
+
+/// Settings of `atoll hub wait`.
+#[derive(Args, Debug, Clone)]
+pub struct Wait {
+    /// Kubeconfig of the operator.
+    #[arg(long, env = "ATOLL_KUBECONFIG")]
+    pub kubeconfig: PathBuf,
+    /// Context of the kubeconfig.
+    #[arg(long)]
+    pub context: Option<String>,
+    /// How long to wait.
+    #[arg(long, default_value = "10m", value_parser = crate::args::duration)]
+    pub wait: Duration,
 }

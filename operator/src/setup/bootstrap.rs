@@ -17,14 +17,14 @@ use serde_json::json;
 use tokio::time::{Instant, sleep};
 
 use super::args::Bootstrap;
-use super::connect;
 use super::kubeconfig::{self, User};
+use super::{connect, wait};
 use crate::install;
 
 /// Owner of the fields.
 const MANAGER: &str = "atoll-install";
-/// A hub that is starting is asked again after this.
-const ASK_AGAIN: Duration = Duration::from_secs(1);
+/// How often the token is looked for.
+const LOOK: Duration = Duration::from_millis(250);
 /// A token is filled in within a second.
 const TOKEN_WITHIN: Duration = Duration::from_secs(30);
 
@@ -34,7 +34,8 @@ pub async fn run(settings: &Bootstrap) -> Result<()> {
     let config = connect::config(Some(&settings.kubeconfig), settings.context.as_deref()).await?;
     let (url, authority) = (config.cluster_url.to_string(), config.root_cert.clone());
     let hub = connect::client(config)?;
-    wait_for(&hub, settings.wait).await?;
+    let answers = async || hub.apiserver_version().await.map(drop).context("asking the hub for its version");
+    wait::until("the hub answers", settings.wait, answers).await?;
     let installed = install::install_crds(&hub).await.context("installing the CRDs on the hub")?;
     tracing::info!(written = ?installed.written, "CRDs are installed");
     for object in &manifests {
@@ -71,18 +72,6 @@ fn read(folder: &Path) -> Result<Vec<DynamicObject>> {
         objects.extend(documents);
     }
     Ok(objects)
-}
-
-async fn wait_for(hub: &Client, patience: Duration) -> Result<()> {
-    let deadline = Instant::now() + patience;
-    loop {
-        let Err(error) = hub.apiserver_version().await else { return Ok(()) };
-        if Instant::now() >= deadline {
-            return Err(error).with_context(|| format!("the hub has not answered within {patience:?} (--wait)"));
-        }
-        tracing::debug!(%error, "the hub does not answer yet");
-        sleep(ASK_AGAIN).await;
-    }
 }
 
 async fn apply(hub: &Client, object: &DynamicObject) -> Result<()> {
@@ -124,7 +113,7 @@ async fn token(hub: &Client, account: &str) -> Result<String> {
             "Secret {SYSTEM_NAMESPACE}/{name} got no token within {TOKEN_WITHIN:?}: is there a service account {account} \
              in the manifests, and does a controller manager run on the hub?"
         );
-        sleep(ASK_AGAIN / 4).await;
+        sleep(LOOK).await;
     }
 }
 

@@ -1,5 +1,7 @@
 //! Authorities and what they sign. Pure but for the randomness of keys.
 
+use std::fmt::Write;
+
 use anyhow::{Context, Result};
 use k8s_openapi::jiff::{Span, Timestamp, tz::TimeZone};
 use rcgen::{
@@ -61,7 +63,11 @@ impl Authority {
     pub fn of(name: &str, pair: Pair, now: Timestamp) -> Result<Self> {
         let key = KeyPair::from_pem(&pair.key).with_context(|| format!("reading the key of {name}"))?;
         let parameters = authority(name, now)?;
-        let id = parameters.key_identifier(&key).iter().map(|byte| format!("{byte:02x}")).collect();
+        let id = parameters.key_identifier(&key).iter().fold(String::new(), |mut id, byte| {
+            // Writing to a text cannot fail.
+            let _ = write!(id, "{byte:02x}");
+            id
+        });
         Ok(Self { issuer: Issuer::new(parameters, key), pair, id })
     }
 

@@ -211,8 +211,11 @@ impl Hub {
             ("/etc/atoll/webhook", &tls),
             ("0.0.0.0:9443", &format!("127.0.0.1:{webhook}")),
         ]);
-        let deployment = cluster.api(DEPLOYMENT).get("fed-atoll").await?;
-        let command = here.arguments(&arguments(&serde_json::to_value(deployment)?))?;
+        let deployment = serde_json::to_value(cluster.api(DEPLOYMENT).get("fed-atoll").await?)?;
+        let first = deployment["spec"]["template"]["spec"]["initContainers"][0]["args"].as_array();
+        let first: Vec<_> = first.into_iter().flatten().filter_map(Value::as_str).map(|one| here.put(one)).collect();
+        run(&programs.operator, &first, &[]).await?;
+        let command = here.arguments(&arguments(&deployment))?;
         is_narrow(&client(Path::new(&kubeconfig)).await?).await?;
         Running::start("operator", cluster.folder(), &programs.operator, &command, &[("ATOLL_LISTEN", "127.0.0.1:0")])
     }
@@ -351,13 +354,21 @@ async fn apply(hub: &Client, kind: Kind, name: &str, mut object: Value) -> Resul
         .with_context(|| format!("applying {name}"))
 }
 
-/// Puts the hub's address on this machine into the kubeconfig of a mounted Secret.
+/// Puts the hub's address on this machine into the kubeconfig of a mounted Secret. Its certificate is still asked for the
+/// name that it has in the cluster.
 fn point_at(mounted: &Path, server: &str) -> Result<PathBuf> {
     let path = mounted.join("kubeconfig");
     let text = std::fs::read_to_string(&path).context("reading a kubeconfig")?;
-    let inside = "https://fed-atoll-hub.chart-works.svc:443";
-    ensure!(text.contains(inside), "the kubeconfig does not lead to {inside}");
-    std::fs::write(&path, text.replace(inside, server)).context("writing a kubeconfig")?;
+    let mut config: Value = serde_json::from_str(&text).context("reading a kubeconfig")?;
+    let cluster = &mut config["clusters"][0]["cluster"];
+    ensure!(
+        cluster["server"] == "https://fed-atoll-hub.chart-works.svc:443",
+        "the kubeconfig leads to {}",
+        cluster["server"]
+    );
+    cluster["server"] = server.into();
+    cluster["tls-server-name"] = "fed-atoll-hub.chart-works.svc".into();
+    std::fs::write(&path, config.to_string()).context("writing a kubeconfig")?;
     Ok(path)
 }
 
