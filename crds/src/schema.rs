@@ -15,25 +15,38 @@ use schemars::{Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
 
 use crate::{
-    Cluster, ClusterOverridePolicy, ClusterPropagationPolicy, ClusterResourceBinding, IsolationSnapshot,
-    OverridePolicy, PropagationPolicy, ResourceBinding,
+    Cluster, ClusterOverridePolicy, ClusterPropagationPolicy, ClusterResourceBinding, ClusterTaintPolicy,
+    CronFederatedHPA, FederatedHPA, FederatedResourceQuota, IsolationSnapshot, MultiClusterIngress,
+    MultiClusterService, OverridePolicy, PropagationPolicy, Remedy, ResourceBinding, ResourceInterpreterCustomization,
+    ResourceInterpreterWebhookConfiguration, ServiceExport, ServiceImport, Work, WorkloadRebalancer,
 };
 
 /// Every kind of this crate, sorted by group and plural.
 pub fn all_crds() -> Vec<CustomResourceDefinition> {
-    [
-        IsolationSnapshot::crd(),
-        Cluster::crd(),
-        ClusterOverridePolicy::crd(),
-        ClusterPropagationPolicy::crd(),
-        OverridePolicy::crd(),
-        PropagationPolicy::crd(),
-        ClusterResourceBinding::crd(),
-        ResourceBinding::crd(),
-    ]
-    .into_iter()
-    .map(mend)
-    .collect()
+    let makers: [fn() -> CustomResourceDefinition; 21] = [
+        WorkloadRebalancer::crd,
+        IsolationSnapshot::crd,
+        CronFederatedHPA::crd,
+        FederatedHPA::crd,
+        Cluster::crd,
+        ResourceInterpreterCustomization::crd,
+        ResourceInterpreterWebhookConfiguration::crd,
+        ServiceExport::crd,
+        ServiceImport::crd,
+        MultiClusterIngress::crd,
+        MultiClusterService::crd,
+        ClusterOverridePolicy::crd,
+        ClusterPropagationPolicy::crd,
+        ClusterTaintPolicy::crd,
+        FederatedResourceQuota::crd,
+        OverridePolicy::crd,
+        PropagationPolicy::crd,
+        Remedy::crd,
+        ClusterResourceBinding::crd,
+        ResourceBinding::crd,
+        Work::crd,
+    ];
+    makers.iter().map(|make| mend(make())).collect()
 }
 
 /// File name and text of the manifest of `crd`.

@@ -71,9 +71,11 @@ pub struct SpreadConstraint {
     pub spread_by_label: Option<String>,
     /// At most so many groups; unset or 0 means no bound.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "upstream::integer")]
     pub max_groups: Option<i64>,
     /// At least so many groups; unset or 0 means 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "upstream::integer")]
     pub min_groups: Option<i64>,
 }
 

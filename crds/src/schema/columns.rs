@@ -72,6 +72,34 @@ const SNAPSHOT: &[Column] = &[
     Column { name: "PARTS", kind: "integer", path: ".spec.parts", wide: true },
 ];
 
+const QUOTA: &[Column] = &[text("OVERALL", ".status.overall"), text("OVERALL_USED", ".status.overallUsed")];
+
+const WORK: &[Column] = &[
+    text("WORKLOAD-KIND", ".spec.workload.manifests[*].kind"),
+    text("APPLIED", ".status.conditions[?(@.type==\"Applied\")].status"),
+    AGE,
+];
+
+const AUTOSCALER: &[Column] = &[
+    text("REFERENCE-KIND", ".spec.scaleTargetRef.kind"),
+    text("REFERENCE-NAME", ".spec.scaleTargetRef.name"),
+    number("MINPODS", ".spec.minReplicas"),
+    number("MAXPODS", ".spec.maxReplicas"),
+    number("REPLICAS", ".status.currentReplicas"),
+    AGE,
+];
+
+const CRON_AUTOSCALER: &[Column] =
+    &[text("REFERENCE-KIND", ".spec.scaleTargetRef.kind"), text("REFERENCE-NAME", ".spec.scaleTargetRef.name"), AGE];
+
+const CUSTOMIZATION: &[Column] =
+    &[text("TARGET-API-VERSION", ".spec.target.apiVersion"), text("TARGET-KIND", ".spec.target.kind"), AGE];
+
+/// The kinds of the multi-cluster services API write their columns this way.
+const SERVICE_AGE: Column = Column { name: "Age", kind: "date", path: ".metadata.creationTimestamp", wide: false };
+
+const SERVICE_IMPORT: &[Column] = &[text("Type", ".spec.type"), text("IP", ".spec.ips"), SERVICE_AGE];
+
 /// The columns of a kind; none means name and age.
 fn of(kind: &str) -> &'static [Column] {
     match kind {
@@ -79,6 +107,13 @@ fn of(kind: &str) -> &'static [Column] {
         "ResourceBinding" | "ClusterResourceBinding" => BINDING,
         "Cluster" => CLUSTER,
         "IsolationSnapshot" => SNAPSHOT,
+        "FederatedResourceQuota" => QUOTA,
+        "Work" => WORK,
+        "FederatedHPA" => AUTOSCALER,
+        "CronFederatedHPA" => CRON_AUTOSCALER,
+        "ResourceInterpreterCustomization" => CUSTOMIZATION,
+        "ServiceExport" => &[SERVICE_AGE],
+        "ServiceImport" => SERVICE_IMPORT,
         _ => &[],
     }
 }

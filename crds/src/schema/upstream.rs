@@ -3,6 +3,9 @@
 //! The library's own schemas leave out what the API server checks and how
 //! lists merge; these say both.
 
+pub(crate) mod autoscaling;
+pub(crate) mod networking;
+
 use schemars::{Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
 
@@ -160,4 +163,34 @@ pub(crate) fn condition_map(generator: &mut SchemaGenerator) -> Schema {
     schema.insert("x-kubernetes-list-type".into(), "map".into());
     schema.insert("x-kubernetes-list-map-keys".into(), json!(["type"]));
     schema
+}
+
+/// A whole number of no stated width.
+pub(crate) fn integer(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "integer" })
+}
+
+/// `WebhookClientConfig`
+pub(crate) fn webhook_client(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "object",
+        "properties": {
+            "caBundle": {
+                "type": "string",
+                "format": "byte",
+                "description": "PEM bundle that the server's certificate is checked against.",
+            },
+            "url": { "type": "string", "description": "Where it answers, outside of the hub." },
+            "service": {
+                "type": "object",
+                "required": ["name", "namespace"],
+                "properties": {
+                    "namespace": { "type": "string" },
+                    "name": { "type": "string" },
+                    "path": { "type": "string" },
+                    "port": { "type": "integer", "format": "int32", "description": "Unset means 443." },
+                },
+            },
+        },
+    })
 }

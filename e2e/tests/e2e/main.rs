@@ -10,6 +10,7 @@ mod bulkhead;
 mod chart;
 mod cluster_lifecycle;
 mod credentials;
+mod definitions;
 mod delete_budget;
 mod deletion;
 mod drift;
@@ -57,6 +58,7 @@ fn main() -> ExitCode {
     trials.extend(chart::trials());
     trials.extend(cluster_lifecycle::trials());
     trials.extend(credentials::trials());
+    trials.extend(definitions::trials());
     trials.extend(delete_budget::trials());
     trials.extend(fencing::trials());
     trials.extend(hub_loss::trials());
