@@ -8,7 +8,7 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use atoll_crds::facts::{self, Listed, Table, difference, listed};
+use atoll_crds::facts::{self, Table, difference, listed};
 use serde_json::Value;
 
 fn main() -> ExitCode {
@@ -70,9 +70,7 @@ fn find_manifests(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
 /// Prints what the list does not cover, and what it covers for nothing.
 fn compare() -> Result<ExitCode, Box<dyn Error>> {
     let differences = difference::compare(&facts::committed()?, &facts::ours());
-    let text = std::fs::read_to_string(facts::folder().join(listed::FILE))?;
-    let list: Vec<Listed> = serde_saphyr::from_str(&text)?;
-    let judgement = listed::judge(&differences, &list);
+    let judgement = listed::judge(&differences, &listed::read()?);
     for difference in &judgement.unlisted {
         println!("not listed: {difference}");
     }

@@ -1,21 +1,22 @@
-//! Writes the manifests below `crds/yaml/` from the Rust types, and the same into
-//! the chart, which takes no files from outside of its folder.
+//! Writes the manifests below `crds/yaml/` from the Rust types, the same into
+//! the chart, which takes no files from outside of its folder, and the tables
+//! of `crds/DIFFERENCES.md` from the list of differences.
 //!
 //! `generate-crds` writes them, `generate-crds --check` writes nothing and
-//! fails with the names of files that are not what the types say.
+//! fails with the names of files that are not what their sources say.
 
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+
+use atoll_crds::facts;
 
 /// Folders of the manifests, from this package's.
 const FOLDERS: [&str; 2] = ["yaml", "../charts/atoll/files/crds"];
 
 fn main() -> ExitCode {
     let check = std::env::args().skip(1).any(|argument| argument == "--check");
-    let folders = FOLDERS.map(|folder| Path::new(env!("CARGO_MANIFEST_DIR")).join(folder));
-    let ran: io::Result<Vec<Vec<PathBuf>>> = folders.iter().map(|folder| run(folder, check)).collect();
-    match ran.map(|stale| stale.concat()) {
+    match run(Path::new(env!("CARGO_MANIFEST_DIR")), check) {
         Ok(stale) if check && !stale.is_empty() => {
             for path in stale {
                 eprintln!("stale: {}; run `cargo generate`", path.display());
@@ -24,23 +25,31 @@ fn main() -> ExitCode {
         }
         Ok(_) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("generating the manifests failed: {error}");
+            eprintln!("generating failed: {error}");
             ExitCode::FAILURE
         }
     }
 }
 
-/// Brings `folder` up to date, or with `check` only looks; returns the files
-/// that were not.
-fn run(folder: &Path, check: bool) -> io::Result<Vec<PathBuf>> {
+/// Brings the files of the crate in `root` up to date, or with `check` only
+/// looks; returns those that were not.
+fn run(root: &Path, check: bool) -> io::Result<Vec<PathBuf>> {
+    let folders = FOLDERS.map(|folder| root.join(folder));
     let mut wanted = Vec::new();
     for crd in atoll_crds::all_crds() {
         let (name, text) = atoll_crds::schema::render_manifest(&crd).map_err(io::Error::other)?;
-        wanted.push((folder.join(name), text));
+        wanted.extend(folders.iter().map(|folder| (folder.join(&name), text.clone())));
     }
-    let mut stale = find_leftovers(folder, &wanted)?;
+    let page = root.join("DIFFERENCES.md");
+    let list = facts::listed::read()?;
+    let text = facts::page::render(&std::fs::read_to_string(&page)?, &list).map_err(io::Error::other)?;
+    wanted.push((page, text));
+    let mut stale = Vec::new();
+    for folder in &folders {
+        stale.extend(find_leftovers(folder, &wanted)?);
+    }
     if !check {
-        std::fs::create_dir_all(folder)?;
+        folders.iter().try_for_each(std::fs::create_dir_all)?;
         stale.iter().try_for_each(std::fs::remove_file)?;
     }
     for (path, text) in wanted {

@@ -1,14 +1,22 @@
 //! The differences that are meant, each with its reason.
 
 use std::collections::BTreeMap;
+use std::io;
 
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::difference::{Change, Difference};
 
-/// Name of the file in `crds/facts`.
-pub const FILE: &str = "differences.yaml";
+/// The list as committed.
+///
+/// # Errors
+/// When the file cannot be read or is no such list.
+pub fn read() -> io::Result<Vec<Listed>> {
+    let path = super::folder().join("differences.yaml");
+    let read = serde_saphyr::from_str(&std::fs::read_to_string(&path)?);
+    read.map_err(|error| io::Error::other(format!("{}: {error}", path.display())))
+}
 
 /// One entry of the list: differences of some kinds that have one reason.
 #[derive(Clone, Debug, Deserialize)]

@@ -58,7 +58,11 @@ async fn install(client: &Client, definitions: &[CustomResourceDefinition]) -> R
     for definition in definitions {
         let name = definition.name_any();
         let parameters = PatchParams::apply("test").force();
-        api.patch(&name, &parameters, &Patch::Apply(definition)).await.with_context(|| format!("applying {name}"))?;
+        match api.patch(&name, &parameters, &Patch::Apply(definition)).await {
+            Ok(_) => {}
+            Err(kube::Error::Api(status)) => bail!("{name} is not taken: {}", status.message),
+            Err(error) => return Err(error).with_context(|| format!("applying {name}")),
+        }
     }
     for definition in definitions {
         let name = definition.name_any();
@@ -218,7 +222,7 @@ fn services() -> Vec<Wrong> {
         wrong(SERVICE, "/metadata/name", json!("1st"), &["metadata.name", "1st"]),
         wrong(SERVICE, "/spec/types", json!(["NodePort"]), &["spec.types[0]", "NodePort", "CrossCluster"]),
         wrong(SERVICE, "/spec/types", json!(["LoadBalancer"]), &["spec.types", "cannot change"]),
-        wrong(SERVICE, "/spec/types", json!(["CrossCluster", "LoadBalancer"]), &["not CrossCluster and LoadBalancer"]),
+        wrong(SERVICE, "/spec/types", json!(["CrossCluster", "LoadBalancer"]), &["CrossCluster, LoadBalancer"]),
         wrong(SERVICE, "/spec/ports", json!([port, port]), &["spec.ports", "must be unique", "http"]),
         wrong(SERVICE, "/spec/ports/0/port", json!(65_536), &["spec.ports[0].port", "65536", "65535"]),
         wrong(SERVICE, "/spec/consumerClusters/1/name", json!("M_3"), &["spec.consumerClusters[1].name", "M_3"]),

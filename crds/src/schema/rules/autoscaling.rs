@@ -15,8 +15,7 @@ pub(super) const RULES: &[Rule] = &[
     saying(
         "spec",
         "!has(self.minReplicas) || self.minReplicas <= self.maxReplicas",
-        "'minReplicas is ' + string(self.minReplicas) + ' and must not exceed maxReplicas, which is ' + \
-         string(self.maxReplicas)",
+        "'minReplicas is %d and must not exceed maxReplicas, which is %d'.format([self.minReplicas, self.maxReplicas])",
     ),
     pattern("spec.scaleTargetRef.kind", PATH_SEGMENT),
     pattern("spec.scaleTargetRef.name", PATH_SEGMENT),
@@ -27,7 +26,7 @@ pub(super) const RULES: &[Rule] = &[
         "has(self.resource) == (self.type == 'Resource') && \
          has(self.containerResource) == (self.type == 'ContainerResource') && \
          has(self.pods) == (self.type == 'Pods') && has(self.object) == (self.type == 'Object')",
-        "'a metric of type ' + self.type + ' must state the field of that name and no other'",
+        "'a metric of type %s must state the field of that name and no other'.format([self.type])",
     ),
     pattern("spec.metrics[].resource.name", PATH_SEGMENT),
     words("spec.metrics[].resource.target.type", TARGET_TYPES),
@@ -95,26 +94,26 @@ pub(super) const CRON_RULES: &[Rule] = &[
         "spec.rules[]",
         "!has(self.targetMinReplicas) || !has(self.targetMaxReplicas) || \
          self.targetMinReplicas <= self.targetMaxReplicas",
-        "'targetMinReplicas is ' + string(self.targetMinReplicas) + \
-         ' and must not exceed targetMaxReplicas, which is ' + string(self.targetMaxReplicas)",
+        "'targetMinReplicas is %d and must not exceed targetMaxReplicas, which is %d'.format([self.targetMinReplicas, \
+         self.targetMaxReplicas])",
     ),
     saying(
         "spec.scaleTargetRef",
         "!has(self.apiVersion) || self.apiVersion != 'autoscaling.karmada.io/v1alpha1' || self.kind == 'FederatedHPA'",
-        "'kind is ' + self.kind + ' and must be FederatedHPA in autoscaling.karmada.io/v1alpha1'",
+        "'kind is %s and must be FederatedHPA in autoscaling.karmada.io/v1alpha1'.format([self.kind])",
     ),
     saying(
         "spec",
         "has(self.scaleTargetRef.apiVersion) && self.scaleTargetRef.apiVersion == 'autoscaling.karmada.io/v1alpha1' ? \
          self.rules.all(r, has(r.targetMinReplicas) || has(r.targetMaxReplicas)) : true",
-        "'a FederatedHPA needs targetMinReplicas or targetMaxReplicas in every rule; not so in rule ' + \
-         self.rules.filter(r, !has(r.targetMinReplicas) && !has(r.targetMaxReplicas))[0].name",
+        "'a FederatedHPA needs targetMinReplicas or targetMaxReplicas in every rule; not so in rule %s'.format(\
+         [self.rules.filter(r, !has(r.targetMinReplicas) && !has(r.targetMaxReplicas))[0].name])",
     ),
     saying(
         "spec",
         "has(self.scaleTargetRef.apiVersion) && self.scaleTargetRef.apiVersion == 'autoscaling.karmada.io/v1alpha1' ? \
          true : self.rules.all(r, has(r.targetReplicas))",
-        "'a target that is no FederatedHPA needs targetReplicas in every rule; not so in rule ' + \
-         self.rules.filter(r, !has(r.targetReplicas))[0].name",
+        "'a target that is no FederatedHPA needs targetReplicas in every rule; not so in rule %s'.format(\
+         [self.rules.filter(r, !has(r.targetReplicas))[0].name])",
     ),
 ];

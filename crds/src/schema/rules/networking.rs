@@ -11,7 +11,7 @@ use super::{
 pub(super) const SERVICE_RULES: &[Rule] = &[
     max_items("spec.types", 16),
     cel("spec.types", "self == oldSelf", "types cannot change"),
-    saying("spec.types", "self.all(t, t == self[0])", "'types must name one way alone, not ' + self.join(' and ')"),
+    saying("spec.types", "self.all(t, t == self[0])", "'types must name one way alone, not %s'.format([self])"),
     max_items("spec.ports", 256),
     bound("spec.ports[].name", "maxLength", 63),
     pattern("spec.ports[].name", LABEL_OR_NOTHING),
@@ -20,7 +20,7 @@ pub(super) const SERVICE_RULES: &[Rule] = &[
     saying(
         "spec.ports",
         "self.all(a, !has(a.name) || a.name == '' || self.exists_one(b, has(b.name) && b.name == a.name))",
-        "'names of ports must be unique: ' + self.filter(a, has(a.name)).map(a, a.name).join(', ')",
+        "'names of ports must be unique, not %s'.format([self.filter(a, has(a.name)).map(a, a.name)])",
     ),
     bound("spec.providerClusters[].name", "maxLength", LONGEST_CLUSTER_NAME),
     pattern("spec.providerClusters[].name", LABEL),
@@ -64,7 +64,7 @@ pub(super) const INGRESS_RULES: &[Rule] = &[
     saying(
         "spec.rules[].host",
         "!self.matches('^([0-9]+[.]){3}[0-9]+$')",
-        "'host must be a name and no address, not ' + self",
+        "'host must be a name and no address, not %s'.format([self])",
     ),
     bound("spec.rules[].http.paths", "minItems", 1),
     max_items("spec.rules[].http.paths", 256),
@@ -73,7 +73,7 @@ pub(super) const INGRESS_RULES: &[Rule] = &[
     saying(
         "spec.rules[].http.paths[]",
         "self.pathType == 'ImplementationSpecific' || (has(self.path) && self.path != '')",
-        "'path must be set where pathType is ' + self.pathType",
+        "'path must be set where pathType is %s'.format([self.pathType])",
     ),
     cel("spec.rules[].http.paths[].backend", ONE_BACKEND, ONE_BACKEND_MESSAGE),
     cel("spec.rules[].http.paths[].backend.service", ONE_PORT, ONE_PORT_MESSAGE),

@@ -24,7 +24,7 @@ pub(super) const RULES: &[Rule] = &[
     saying(
         "spec",
         "!has(self.staticAssignments) || self.staticAssignments.all(a, a.hard.all(r, r in self.overall))",
-        "'every resource of staticAssignments must be in overall; not so for cluster ' + \
-         self.staticAssignments.filter(a, a.hard.exists(r, !(r in self.overall)))[0].clusterName",
+        "'every resource of staticAssignments must be in overall; not so for cluster %s'.format(\
+         [self.staticAssignments.filter(a, a.hard.exists(r, !(r in self.overall)))[0].clusterName])",
     ),
 ];

@@ -69,9 +69,10 @@ pub(crate) fn ingress_load_balancer(_: &mut SchemaGenerator) -> Schema {
 }
 
 /// `IngressBackend`
-fn backend() -> Value {
+fn backend(description: &str) -> Value {
     json!({
         "type": "object",
+        "description": description,
         "properties": {
             "service": {
                 "type": "object",
@@ -110,7 +111,7 @@ pub(crate) fn ingress_spec(_: &mut SchemaGenerator) -> Schema {
         "properties": {
             "path": { "type": "string", "description": "Start of the path, or the whole of it." },
             "pathType": { "type": "string", "description": "`Exact`, `Prefix` or `ImplementationSpecific`." },
-            "backend": backend(),
+            "backend": backend("Where the requests go."),
         },
     });
     let paths = json!({ "type": "array", "x-kubernetes-list-type": "atomic", "items": path });
@@ -133,9 +134,9 @@ pub(crate) fn ingress_spec(_: &mut SchemaGenerator) -> Schema {
         "type": "object",
         "properties": {
             "ingressClassName": { "type": "string", "description": "Which implementation is meant." },
-            "defaultBackend": backend(),
-            "rules": { "type": "array", "x-kubernetes-list-type": "atomic", "items": rule },
-            "tls": { "type": "array", "x-kubernetes-list-type": "atomic", "items": tls },
+            "defaultBackend": backend("Where requests go that no rule takes."),
+            "rules": { "type": "array", "description": "Hosts and their paths.", "x-kubernetes-list-type": "atomic", "items": rule },
+            "tls": { "type": "array", "description": "Certificates by hosts.", "x-kubernetes-list-type": "atomic", "items": tls },
         },
     })
 }
