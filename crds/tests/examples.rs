@@ -26,7 +26,7 @@ fn example<T: kube::Resource<DynamicType = ()> + Serialize + DeserializeOwned>()
     let text = std::fs::read_to_string(folder().join(&name)).expect(&name);
     let read: Value = serde_saphyr::from_str(&text).expect("the example is YAML");
     let object: T = serde_saphyr::from_str(&text).expect("the example fits its type");
-    assert_eq!(serde_json::to_value(&object).unwrap(), read, "{name}");
+    assert_eq!(serde_json::to_value(&object).expect("the object is JSON"), read, "{name}");
     object
 }
 

@@ -3,6 +3,14 @@
 //! Enters: a client of the hub. Leaves: definitions that are served. Must not:
 //! remove or narrow what it does not know; a definition that says the same is
 //! not written.
+//!
+//! Eight kinds are needed: Atoll reads or writes them, so it does not begin
+//! without them, and brings them up to date whoever wrote them. The others are
+//! installed so that users' manifests are taken and checked, and nothing reads
+//! them yet. They are therefore only made where they are missing and kept up to
+//! date where we made them: the multi-cluster services API may come from
+//! somebody else, with versions of theirs. What goes wrong with one of them is
+//! told and stops nothing.
 
 use std::time::Duration;
 
@@ -13,6 +21,19 @@ use kube::api::{Patch, PatchParams};
 use kube::{Api, Client, ResourceExt};
 use thiserror::Error;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout_at};
+
+/// The kinds that Atoll does not work without, by the names of their
+/// definitions.
+const NEEDED: [&str; 8] = [
+    "clusteroverridepolicies.policy.karmada.io",
+    "clusterpropagationpolicies.policy.karmada.io",
+    "clusterresourcebindings.work.karmada.io",
+    "clusters.cluster.karmada.io",
+    "isolationsnapshots.atoll.dev",
+    "overridepolicies.policy.karmada.io",
+    "propagationpolicies.policy.karmada.io",
+    "resourcebindings.work.karmada.io",
+];
 
 /// Owner of the definitions' fields.
 const MANAGER: &str = "atoll-install";
@@ -59,6 +80,18 @@ pub struct Installed {
     pub written: Vec<String>,
     /// The same already.
     pub unchanged: Vec<String>,
+    /// Somebody else's, of kinds that nothing reads yet.
+    pub left: Vec<String>,
+    /// Not in place, of kinds that nothing reads yet: why.
+    pub failed: Vec<String>,
+}
+
+/// What became of one definition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    Written,
+    Unchanged,
+    Left,
 }
 
 /// Puts every definition in place and waits until all are served.
@@ -67,24 +100,33 @@ pub async fn install_crds(client: &Client) -> Result<Installed, Error> {
     let mut installed = Installed::default();
     for wanted in atoll_crds::all_crds() {
         let name = wanted.name_any();
-        if apply(&api, &wanted).await? {
-            installed.written.push(name);
-        } else {
-            installed.unchanged.push(name);
+        match apply(&api, &wanted).await {
+            Ok(Outcome::Written) => installed.written.push(name),
+            Ok(Outcome::Unchanged) => installed.unchanged.push(name),
+            Ok(Outcome::Left) => installed.left.push(name),
+            Err(error) if is_needed(&name) => return Err(error),
+            Err(error) => installed.failed.push(error.to_string()),
         }
     }
     let deadline = Instant::now() + ESTABLISHED_DEADLINE;
     for name in installed.written.iter().chain(&installed.unchanged) {
-        wait_established(&api, name, deadline).await?;
+        match wait_established(&api, name, deadline).await {
+            Err(error) if !is_needed(name) => installed.failed.push(error.to_string()),
+            served => served?,
+        }
     }
     Ok(installed)
 }
 
-/// The definitions whose kinds the hub does not serve, by name, whoever would
-/// serve them.
+fn is_needed(name: &str) -> bool {
+    NEEDED.contains(&name)
+}
+
+/// The needed definitions whose kinds the hub does not serve, by name, whoever
+/// would serve them.
 pub async fn missing(client: &Client) -> Result<Vec<String>, kube::Error> {
     let mut missing = Vec::new();
-    for wanted in atoll_crds::all_crds() {
+    for wanted in atoll_crds::all_crds().into_iter().filter(|wanted| is_needed(&wanted.name_any())) {
         let spec = &wanted.spec;
         let mut served = false;
         for version in &spec.versions {
@@ -101,18 +143,28 @@ pub async fn missing(client: &Client) -> Result<Vec<String>, kube::Error> {
     Ok(missing)
 }
 
-/// Writes a definition unless the API server holds it as it is. Whether it
-/// did.
-async fn apply(api: &Api<CustomResourceDefinition>, wanted: &CustomResourceDefinition) -> Result<bool, Error> {
+/// Writes a definition unless the API server holds it as it is, or it is not
+/// ours to change.
+async fn apply(api: &Api<CustomResourceDefinition>, wanted: &CustomResourceDefinition) -> Result<Outcome, Error> {
     let name = wanted.name_any();
     let held = api.get_opt(&name).await.map_err(|source| Error::Read { name: name.clone(), source })?;
-    if held.is_some_and(|held| completed(&held.spec) == completed(&wanted.spec)) {
-        return Ok(false);
+    if let Some(outcome) = held.and_then(|held| keep(&held, wanted)) {
+        return Ok(outcome);
     }
     let parameters = PatchParams::apply(MANAGER).force();
     let patched = api.patch(&name, &parameters, &Patch::Apply(wanted)).await;
     patched.map_err(|source| Error::Apply { name, source })?;
-    Ok(true)
+    Ok(Outcome::Written)
+}
+
+/// Why a definition that is there stays as it is; none when it is to be
+/// written.
+fn keep(held: &CustomResourceDefinition, wanted: &CustomResourceDefinition) -> Option<Outcome> {
+    if completed(&held.spec) == completed(&wanted.spec) {
+        return Some(Outcome::Unchanged);
+    }
+    let ours = held.managed_fields().iter().any(|entry| entry.manager.as_deref() == Some(MANAGER));
+    (!ours && !is_needed(&wanted.name_any())).then_some(Outcome::Left)
 }
 
 /// `spec` with what the API server fills in where nothing is said, so that a
@@ -176,6 +228,7 @@ mod tests {
     use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
         CustomResourceDefinitionCondition as Condition, CustomResourceDefinitionStatus as Status,
     };
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 
     fn with_condition(type_: &str, status: &str, reason: &str) -> CustomResourceDefinition {
         let condition = Condition {
@@ -211,6 +264,35 @@ mod tests {
             held.spec.names.singular = Some(held.spec.names.kind.to_lowercase());
             assert_eq!(completed(&held.spec), completed(&wanted.spec), "{}", wanted.name_any());
         }
+    }
+
+    #[test]
+    fn every_needed_kind_is_one_of_ours() {
+        let names: Vec<String> = atoll_crds::all_crds().iter().map(ResourceExt::name_any).collect();
+        for needed in NEEDED {
+            assert!(names.iter().any(|name| name == needed), "{needed}");
+        }
+    }
+
+    #[test]
+    fn a_definition_of_somebody_else_is_changed_only_where_atoll_needs_the_kind() {
+        let named = |name: &str| {
+            let mut definitions = atoll_crds::all_crds().into_iter();
+            definitions.find(|definition| definition.name_any() == name).unwrap()
+        };
+        let managed_by = |definition: &CustomResourceDefinition, manager: &str| {
+            let mut held = definition.clone();
+            held.spec.names.short_names = Some(vec!["other".into()]);
+            let entry = ManagedFieldsEntry { manager: Some(manager.into()), ..ManagedFieldsEntry::default() };
+            held.metadata.managed_fields = Some(vec![entry]);
+            held
+        };
+        let imports = named("serviceimports.multicluster.x-k8s.io");
+        assert_eq!(keep(&managed_by(&imports, "kubectl"), &imports), Some(Outcome::Left));
+        assert_eq!(keep(&managed_by(&imports, MANAGER), &imports), None);
+        assert_eq!(keep(&imports, &imports), Some(Outcome::Unchanged));
+        let clusters = named("clusters.cluster.karmada.io");
+        assert_eq!(keep(&managed_by(&clusters, "kubectl"), &clusters), None);
     }
 
     #[test]

@@ -120,7 +120,10 @@ async fn begin(settings: &mut Run) -> Result<Life> {
     let hub_uid = fetch_hub_uid(&hub).await?;
     if settings.install_crds {
         let installed = install::install_crds(&hub).await.context("installing the CRDs on the hub")?;
-        tracing::info!(written = ?installed.written, "CRDs are installed");
+        tracing::info!(written = ?installed.written, left_to_others = ?installed.left, "CRDs are installed");
+        for error in &installed.failed {
+            tracing::warn!(error, "a CRD of a kind that nothing reads yet is not in place");
+        }
     }
     let missing = install::missing(&hub).await.context("asking the hub which kinds it serves")?;
     ensure!(

@@ -222,7 +222,12 @@ fn services() -> Vec<Wrong> {
         wrong(SERVICE, "/metadata/name", json!("1st"), &["metadata.name", "1st"]),
         wrong(SERVICE, "/spec/types", json!(["NodePort"]), &["spec.types[0]", "NodePort", "CrossCluster"]),
         wrong(SERVICE, "/spec/types", json!(["LoadBalancer"]), &["spec.types", "cannot change"]),
-        wrong(SERVICE, "/spec/types", json!(["CrossCluster", "LoadBalancer"]), &["CrossCluster, LoadBalancer"]),
+        wrong(
+            SERVICE,
+            "/spec/types",
+            json!(["CrossCluster", "LoadBalancer"]),
+            &["one way alone", "CrossCluster", "LoadBalancer"],
+        ),
         wrong(SERVICE, "/spec/ports", json!([port, port]), &["spec.ports", "must be unique", "http"]),
         wrong(SERVICE, "/spec/ports/0/port", json!(65_536), &["spec.ports[0].port", "65536", "65535"]),
         wrong(SERVICE, "/spec/consumerClusters/1/name", json!("M_3"), &["spec.consumerClusters[1].name", "M_3"]),
