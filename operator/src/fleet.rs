@@ -10,18 +10,9 @@
 //! to look at one copy reads the latest of it ([`FleetMap::copies`]).
 
 pub mod copies;
-#[cfg_attr(
-    not(test),
-    expect(
-        dead_code,
-        reason = "subscriptions and compare-and-write belong to the map's contract; routing will need them"
-    )
-)]
-pub mod map;
-pub mod stats;
 pub mod tables;
 #[cfg(test)]
-mod tests;
+pub mod tests;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -32,12 +23,12 @@ use atoll_decide::health::Brake;
 use atoll_decide::ids::{ClusterName, ObjectKey};
 use atoll_decide::interpret;
 use atoll_decide::render::marks;
+pub use atoll_map::Stats;
+use atoll_map::{Conflict, Snapshot, Store, Subscription, Urgency, Writer, Written};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 pub use self::copies::{Copies, CopyState};
-use self::map::{Conflict, Snapshot, Store, Subscription, Urgency, Writer, Written};
-pub use self::stats::Stats;
 pub use self::tables::Felt;
 use self::tables::{Entry, Judged, Key, Scope, Tables};
 

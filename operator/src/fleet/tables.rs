@@ -7,9 +7,9 @@ use atoll_decide::cluster::Cluster;
 use atoll_decide::fleet::{Fleet, Standing};
 use atoll_decide::health::{Brake, Verdict};
 use atoll_decide::ids::{ClusterName, ObjectKey};
+use atoll_map::Versioned;
 
 use super::copies::Copies;
-use super::map::{self, Versioned};
 
 /// Names one entry.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -202,7 +202,7 @@ impl Tables {
     }
 }
 
-impl map::Tables for Tables {
+impl atoll_map::Tables for Tables {
     type Key = Key;
     type Value = Entry;
     type Scope = Scope;

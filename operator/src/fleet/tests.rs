@@ -6,9 +6,9 @@ use atoll_decide::health::Verdict;
 use atoll_decide::health::verdict::{ApiState, Arming, DataState};
 use atoll_decide::ids::Gvk;
 use atoll_decide::time::Mono;
+use atoll_map::Changed;
 use serde_json::json;
 
-use super::map::subscription::Changed;
 use super::*;
 
 fn key(name: &str) -> ObjectKey {
@@ -51,6 +51,42 @@ fn standing(grade: Grade, next_check: u64) -> Standing {
 
 fn live(hash: &str) -> Value {
     json!({ "metadata": { "annotations": { marks::MANIFEST_HASH: hash } } })
+}
+
+/// A map after one write by a second writer, one from an old version, and at least one that had to wait for another.
+pub fn quarrelled() -> FleetMap {
+    let map = FleetMap::default();
+    assert!(matches!(map.store.claim(Scope::Copies), Err(Conflict::Owned(_))), "the map owns its copies");
+    let copies = Key::Copies(Arc::new(key("prices")));
+    let stale = map.copies.replace(copies.clone(), Some(7), None, Urgency::Now);
+    assert!(matches!(stale, Err(Conflict::Stale { .. })), "{stale:?}");
+    let began = std::time::Instant::now();
+    while map.stats().contention == 0 {
+        assert!(began.elapsed() < Duration::from_secs(30), "no writer has waited for another");
+        let meet = std::sync::Barrier::new(2);
+        std::thread::scope(|threads| {
+            threads.spawn(|| {
+                meet.wait();
+                map.copies(&key("prices"))
+            });
+            let hold = |known| {
+                meet.wait();
+                (0..100).for_each(|_| std::thread::yield_now());
+                known
+            };
+            map.copies.update(copies.clone(), Urgency::Batched, hold).unwrap();
+        });
+    }
+    map
+}
+
+#[test]
+fn conflicts_are_counted_apart_from_each_other_and_from_waiting() {
+    let before = FleetMap::default().stats();
+    assert_eq!((before.conflicts_owner, before.conflicts_stale, before.contention), (0, 0, 0));
+    let after = quarrelled().stats();
+    assert_eq!((after.conflicts_owner, after.conflicts_stale), (1, 1));
+    assert!(after.contention > 0);
 }
 
 #[test]

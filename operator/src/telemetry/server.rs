@@ -97,7 +97,8 @@ mod tests {
     use tokio::task::JoinSet;
 
     use super::*;
-    use crate::fleet::Stats;
+    use crate::fleet::tests::quarrelled;
+    use crate::fleet::{FleetMap, Stats};
     use crate::telemetry::metrics::Metrics;
     use crate::telemetry::metrics::scrape::Sources;
 
@@ -111,10 +112,20 @@ mod tests {
     }
 
     async fn start(readiness: &Readiness) -> (SocketAddr, CancellationToken, JoinSet<()>) {
+        start_with(readiness, Stats { pending: 3, ..Stats::default() }).await
+    }
+
+    async fn start_with(readiness: &Readiness, stats: Stats) -> (SocketAddr, CancellationToken, JoinSet<()>) {
         let mut registry = Registry::default();
-        let sources = Sources { lanes: Box::new(Vec::new), fleet: Box::new(Stats::default) };
+        let vars: Vec<(_, ReadVar)> = vec![(
+            "fleetMap",
+            Box::new({
+                let stats = stats.clone();
+                move || json!(stats)
+            }),
+        )];
+        let sources = Sources { lanes: Box::new(Vec::new), fleet: Box::new(move || stats.clone()) };
         Metrics::default().register(&mut registry, sources);
-        let vars: Vec<(_, ReadVar)> = vec![("fleet_map", Box::new(|| json!({ "pending": 3 })))];
         let content = Content { registry, readiness: readiness.clone(), vars };
         let server = Server::bind(([127, 0, 0, 1], 0).into(), content).await.unwrap();
         let (address, cancel, mut tasks) = (server.address(), CancellationToken::new(), JoinSet::new());
@@ -137,8 +148,43 @@ mod tests {
         assert!(metrics.contains("atoll_hub_writes_total{kind=\"claim\"} 0\n"), "{metrics}");
         assert!(metrics.trim_end().ends_with("# EOF"), "{metrics}");
         let vars = fetch(address, "/debug/vars").await;
-        assert!(vars.ends_with(r#"{"fleet_map":{"pending":3}}"#), "{vars}");
+        assert!(vars.contains(r#"{"fleetMap":{"#) && vars.contains(r#""pending":3,"#), "{vars}");
         assert!(fetch(address, "/nowhere").await.starts_with("HTTP/1.1 404"));
+    }
+
+    #[tokio::test]
+    async fn conflicts_of_the_fleet_map_stand_on_both_pages_at_zero_and_when_they_happen() {
+        let pages = async |stats: Stats| {
+            let (address, _cancel, _tasks) = start_with(&Readiness::default(), stats).await;
+            let vars = fetch(address, "/debug/vars").await;
+            let (_, vars) = vars.split_once("\r\n\r\n").expect("a body");
+            let vars: Value = serde_json::from_str(vars).expect("JSON");
+            (fetch(address, "/metrics").await, vars["fleetMap"].clone())
+        };
+        let counted = |stats: &Stats| {
+            [
+                (
+                    r#"atoll_fleet_map_write_conflict_total{kind="second_writer"}"#,
+                    "conflicts_owner",
+                    stats.conflicts_owner,
+                ),
+                (
+                    r#"atoll_fleet_map_write_conflict_total{kind="stale_version"}"#,
+                    "conflicts_stale",
+                    stats.conflicts_stale,
+                ),
+                ("atoll_fleet_map_contention_total", "contention", stats.contention),
+            ]
+        };
+        let quarrelled = tokio::task::spawn_blocking(|| quarrelled().stats()).await.unwrap();
+        assert!(counted(&quarrelled).iter().all(|(_, _, count)| *count > 0), "{quarrelled:?}");
+        for stats in [FleetMap::default().stats(), quarrelled] {
+            let (metrics, vars) = pages(stats.clone()).await;
+            for (series, name, count) in counted(&stats) {
+                assert!(metrics.contains(&format!("{series} {count}\n")), "{series} {count} is missing in\n{metrics}");
+                assert_eq!(vars[name], json!(count), "{name} in {vars}");
+            }
+        }
     }
 
     #[tokio::test]

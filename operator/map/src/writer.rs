@@ -1,8 +1,8 @@
 //! Changing what one owns.
 
-use tokio::time::Instant;
-
-use super::{Inner, Pending, Store, Tables, Urgency};
+use crate::store::{Inner, Pending, Store, Urgency};
+use crate::sync::{self, Instant};
+use crate::tables::Tables;
 
 /// The one writer of a scope, until it is dropped.
 pub struct Writer<T: Tables> {
@@ -49,7 +49,7 @@ pub enum Conflict {
 }
 
 impl<T: Tables> Writer<T> {
-    pub(super) fn new(store: Store<T>, scope: T::Scope) -> Self {
+    pub(crate) fn new(store: Store<T>, scope: T::Scope) -> Self {
         Self { store, scope }
     }
 
@@ -75,7 +75,7 @@ impl<T: Tables> Writer<T> {
         self.check_owner(&key)?;
         let mut inner = self.store.lock();
         let next = change(inner.latest(&key).map(|entry| entry.value));
-        Ok(self.write(&mut inner, vec![(key, next)], urgency, Instant::now()))
+        Ok(self.write(&mut inner, vec![(key, next)], urgency, sync::now()))
     }
 
     /// Writes what was decided from the entry of version `expected` (None: it
@@ -94,13 +94,13 @@ impl<T: Tables> Writer<T> {
             self.store.shared.counts.conflicts_stale.inc();
             return Err(Conflict::Stale { key: format!("{key:?}"), expected, latest });
         }
-        Ok(self.write(&mut inner, vec![(key, next)], urgency, Instant::now()))
+        Ok(self.write(&mut inner, vec![(key, next)], urgency, sync::now()))
     }
 
     /// Writes several entries; every snapshot shows all of them or none.
     pub fn write_all(&self, changes: Vec<Change<T>>, urgency: Urgency) -> Result<Written, Conflict> {
         changes.iter().try_for_each(|(key, _)| self.check_owner(key))?;
-        Ok(self.write(&mut self.store.lock(), changes, urgency, Instant::now()))
+        Ok(self.write(&mut self.store.lock(), changes, urgency, sync::now()))
     }
 
     fn check_owner(&self, key: &T::Key) -> Result<(), Conflict> {
@@ -111,7 +111,7 @@ impl<T: Tables> Writer<T> {
         Err(Conflict::Owned(format!("{key:?}")))
     }
 
-    pub(super) fn write(
+    pub(crate) fn write(
         &self,
         inner: &mut Inner<T>,
         changes: Vec<Change<T>>,

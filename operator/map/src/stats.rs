@@ -1,4 +1,4 @@
-//! What the fleet map counts about itself.
+//! What a store counts about itself.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

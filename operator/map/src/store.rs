@@ -1,37 +1,19 @@
-//! A concurrent map with whole views: one writer per key, one version across
-//! all keys, changes published in batches, subscribers told which keys changed.
-//!
-//! Enters: changes, through a [`Writer`]. Leaves: [`Snapshot`]s, and the keys
-//! that changed ([`Subscription`]). Must not: hold its lock across an await, or
-//! make a reader of snapshots wait.
-//!
-//! The protocol is in the synchronous functions of [`Store`], with the time as
-//! an argument; the tasks around it only wait. Everything a model checker has
-//! to replace is in [`published`] and in the mutexes.
-
-mod inbox;
-mod published;
-pub mod subscription;
-#[cfg(test)]
-mod tests;
-mod writer;
+//! The store: what is published, what is pending, and when the one becomes the
+//! other.
 
 use std::collections::{HashMap, HashSet};
-use std::fmt::Debug;
-use std::hash::Hash;
 use std::ops::Deref;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError, Weak};
+use std::sync::{Arc, PoisonError, TryLockError, Weak};
 use std::time::Duration;
 
-use tokio::sync::Notify;
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use self::inbox::Inbox;
-use self::published::Published;
-pub use self::subscription::Subscription;
-pub use self::writer::{Conflict, Writer, Written};
-use super::stats::{Count, Counts, Stats};
+use crate::inbox::Inbox;
+use crate::stats::{Count, Counts, Stats};
+use crate::subscription::Subscription;
+use crate::sync::{self, Instant, Mutex, MutexGuard, Notify, Published};
+use crate::tables::{Tables, Versioned};
+use crate::writer::{Conflict, Writer};
 
 /// So many pending changes are published at once (architecture section 4).
 pub const BATCH: usize = 64;
@@ -39,48 +21,7 @@ pub const BATCH: usize = 64;
 pub const MAX_AGE: Duration = Duration::from_millis(50);
 /// ... so the batch is due a little earlier: timers are exact to a millisecond,
 /// and the task has to be woken.
-const DUE_AFTER: Duration = MAX_AGE.saturating_sub(Duration::from_millis(3));
-
-/// What a store holds. Cloning must be cheap and share everything: a commit
-/// works on a clone while readers keep the original.
-pub trait Tables: Clone + Default + Send + Sync + 'static {
-    /// Names one entry.
-    type Key: Clone + Eq + Hash + Debug + Send + Sync + 'static;
-    /// One entry. Cloning must be cheap.
-    type Value: Clone + Send + Sync + 'static;
-    /// What one writer owns: each key belongs to one.
-    type Scope: Clone + Eq + Hash + Debug + Send + Sync + 'static;
-
-    /// Whose key this is.
-    fn scope(key: &Self::Key) -> Self::Scope;
-    /// Whether publishing `new` in place of `old` would tell nobody anything.
-    fn same(old: &Self::Value, new: &Self::Value) -> bool;
-    /// The entry, and the version of the change that made it.
-    fn get(&self, key: &Self::Key) -> Option<Versioned<Self::Value>>;
-    /// Puts an entry, or takes it out.
-    fn put(&mut self, key: &Self::Key, entry: Option<Versioned<Self::Value>>);
-}
-
-/// A value and the version of the change that made it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Versioned<V> {
-    /// Grows with each change of any key.
-    pub version: u64,
-    /// The value.
-    pub value: V,
-}
-
-impl<V> Versioned<V> {
-    /// The same version of another form of the value.
-    pub fn map<W>(self, form: impl FnOnce(V) -> W) -> Versioned<W> {
-        Versioned { version: self.version, value: form(self.value) }
-    }
-
-    /// As [`Versioned::map`]; None when the value has no such form.
-    pub fn try_map<W>(self, form: impl FnOnce(V) -> Option<W>) -> Option<Versioned<W>> {
-        Some(Versioned { version: self.version, value: form(self.value)? })
-    }
-}
+pub(crate) const DUE_AFTER: Duration = MAX_AGE.saturating_sub(Duration::from_millis(3));
 
 /// How soon readers must see a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,9 +32,9 @@ pub enum Urgency {
     Batched,
 }
 
-struct View<T> {
+pub(crate) struct View<T> {
     version: u64,
-    tables: T,
+    pub(crate) tables: T,
 }
 
 /// All keys at one version. Cheap to clone; never changes.
@@ -121,35 +62,37 @@ impl<T> Deref for Snapshot<T> {
 }
 
 /// A change that readers do not see yet.
-struct Pending<V> {
-    version: u64,
+pub(crate) struct Pending<V> {
+    pub(crate) version: u64,
     /// None: taken out.
-    value: Option<V>,
+    pub(crate) value: Option<V>,
 }
 
-struct Inner<T: Tables> {
-    /// What is published; the same as in `Store::published`.
-    view: Arc<View<T>>,
-    pending: HashMap<T::Key, Pending<T::Value>>,
+/// What the writers' lock guards.
+pub(crate) struct Inner<T: Tables> {
+    /// What is published; the same as in [`Shared::published`].
+    pub(crate) view: Arc<View<T>>,
+    pub(crate) pending: HashMap<T::Key, Pending<T::Value>>,
     /// When the first of the pending changes came.
-    oldest: Option<Instant>,
+    pub(crate) oldest: Option<Instant>,
     /// The version given to the last change, published or not.
-    last_version: u64,
-    owned: HashSet<T::Scope>,
+    pub(crate) last_version: u64,
+    pub(crate) owned: HashSet<T::Scope>,
     inboxes: Vec<Weak<Inbox<T::Key>>>,
 }
 
 /// The store. Clones share it.
 pub struct Store<T: Tables> {
-    shared: Arc<Shared<T>>,
+    pub(crate) shared: Arc<Shared<T>>,
 }
 
-struct Shared<T: Tables> {
+/// What the clones of a store share.
+pub(crate) struct Shared<T: Tables> {
     published: Published<View<T>>,
     inner: Mutex<Inner<T>>,
     /// Told when the first change of a batch comes.
-    batch_began: Notify,
-    counts: Counts,
+    pub(crate) batch_began: Notify,
+    pub(crate) counts: Counts,
 }
 
 /// What made a batch due.
@@ -230,11 +173,13 @@ impl<T: Tables> Store<T> {
     pub async fn run(&self, cancel: CancellationToken) {
         while !cancel.is_cancelled() {
             let began = self.shared.batch_began.notified();
-            let due = self.commit_due(Instant::now());
+            let due = self.commit_due(sync::now());
             tokio::select! {
+                // In this order, so that a run of the model checker can be repeated.
+                biased;
                 () = cancel.cancelled() => {}
                 () = began, if due.is_none() => {}
-                () = tokio::time::sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {}
+                () = sync::sleep_until(due.unwrap_or_else(sync::now)), if due.is_some() => {}
             }
         }
         let mut inner = self.lock();
@@ -254,7 +199,7 @@ impl<T: Tables> Store<T> {
     }
 
     /// Commits a batch that is old enough; else when it will be.
-    fn commit_due(&self, now: Instant) -> Option<Instant> {
+    pub(crate) fn commit_due(&self, now: Instant) -> Option<Instant> {
         let mut inner = self.lock();
         let due = inner.oldest? + DUE_AFTER;
         if now < due {
@@ -265,7 +210,7 @@ impl<T: Tables> Store<T> {
     }
 
     /// The change is in: publish if anything asks for it.
-    fn commit_if_asked(&self, inner: &mut Inner<T>, urgency: Urgency, now: Instant) {
+    pub(crate) fn commit_if_asked(&self, inner: &mut Inner<T>, urgency: Urgency, now: Instant) {
         let aged = inner.oldest.is_some_and(|oldest| now >= oldest + DUE_AFTER);
         if urgency == Urgency::Now {
             self.commit(inner, Trigger::Urgent);
@@ -307,7 +252,7 @@ impl<T: Tables> Store<T> {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Inner<T>> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Inner<T>> {
         match self.shared.inner.try_lock() {
             Ok(inner) => inner,
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
@@ -320,7 +265,7 @@ impl<T: Tables> Store<T> {
 }
 
 impl<T: Tables> Inner<T> {
-    fn latest(&self, key: &T::Key) -> Option<Versioned<T::Value>> {
+    pub(crate) fn latest(&self, key: &T::Key) -> Option<Versioned<T::Value>> {
         match self.pending.get(key) {
             Some(Pending { version, value }) => value.clone().map(|value| Versioned { version: *version, value }),
             None => self.view.tables.get(key),

@@ -3,7 +3,7 @@
 use std::hash::Hash;
 use std::sync::Arc;
 
-use super::inbox::Inbox;
+use crate::inbox::Inbox;
 
 /// What changed since the last call.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,7 +29,7 @@ pub struct Subscription<K> {
 }
 
 impl<K: Clone + Eq + Hash> Subscription<K> {
-    pub(super) fn new(inbox: Arc<Inbox<K>>) -> Self {
+    pub(crate) fn new(inbox: Arc<Inbox<K>>) -> Self {
         Self { inbox }
     }
 

@@ -2,12 +2,11 @@
 
 use std::collections::HashSet;
 use std::hash::Hash;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
 
-use tokio::sync::Notify;
-
-use super::subscription::{Changed, Changes};
-use crate::fleet::stats::Count;
+use crate::stats::Count;
+use crate::subscription::{Changed, Changes};
+use crate::sync::{Mutex, MutexGuard, Notify};
 
 type Wants<K> = Box<dyn Fn(&K) -> bool + Send + Sync>;
 
