@@ -2,7 +2,8 @@
 //!
 //! In: a hub and its members, by their kubeconfigs or from a stage of our own. Out: a [`Report`]. Everything goes through the
 //! public API, so any hub that speaks Karmada's API can be measured; of an operator on this machine memory and
-//! processor time are read besides. Nothing is left behind on a hub that was there before.
+//! processor time are read besides. Nothing is left behind on a hub that was there before. The maps that could hold what an
+//! operator knows are measured without any of that ([`map`]).
 
 mod api_writes;
 mod arrivals;
@@ -11,6 +12,7 @@ pub mod bulkhead;
 mod burst;
 pub mod drift;
 mod machine;
+pub mod map;
 mod names;
 mod namespace;
 mod paced;

@@ -4,6 +4,7 @@
 mod bulkhead;
 mod drift;
 mod file;
+mod map;
 mod propagation;
 mod restart;
 
@@ -29,6 +30,8 @@ enum Kind {
     Restart(restart::Restart),
     /// What a black-holed member costs the others
     Bulkhead(bulkhead::Bulkhead),
+    /// How fast the fleet map is, beside the other maps it could stand on, with ten thousand tasks
+    Map(map::Map),
 }
 
 impl Bench {
@@ -38,6 +41,7 @@ impl Bench {
             Kind::Drift(task) => unless_interrupted(task.run()).await,
             Kind::Restart(task) => unless_interrupted(task.run()).await,
             Kind::Bulkhead(task) => unless_interrupted(task.run()).await,
+            Kind::Map(task) => unless_interrupted(task.run()).await,
         }
         .map(|()| ExitCode::SUCCESS)
     }
@@ -47,6 +51,7 @@ impl Bench {
         match &self.kind {
             Kind::Propagation(task) => task.starts_a_fleet(),
             Kind::Drift(_) | Kind::Restart(_) | Kind::Bulkhead(_) => true,
+            Kind::Map(_) => false,
         }
     }
 }
