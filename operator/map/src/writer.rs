@@ -75,7 +75,7 @@ impl<T: Tables> Writer<T> {
         self.check_owner(&key)?;
         let mut inner = self.store.lock();
         let next = change(inner.latest(&key).map(|entry| entry.value));
-        Ok(self.write(&mut inner, vec![(key, next)], urgency, sync::now()))
+        Ok(self.write(&mut inner, [(key, next)], urgency, sync::now()))
     }
 
     /// Writes what was decided from the entry of version `expected` (None: it
@@ -94,7 +94,7 @@ impl<T: Tables> Writer<T> {
             self.store.shared.counts.conflicts_stale.inc();
             return Err(Conflict::Stale { key: format!("{key:?}"), expected, latest });
         }
-        Ok(self.write(&mut inner, vec![(key, next)], urgency, sync::now()))
+        Ok(self.write(&mut inner, [(key, next)], urgency, sync::now()))
     }
 
     /// Writes several entries; every snapshot shows all of them or none.
@@ -114,7 +114,7 @@ impl<T: Tables> Writer<T> {
     pub(crate) fn write(
         &self,
         inner: &mut Inner<T>,
-        changes: Vec<Change<T>>,
+        changes: impl IntoIterator<Item = Change<T>>,
         urgency: Urgency,
         now: Instant,
     ) -> Written {
@@ -122,7 +122,7 @@ impl<T: Tables> Writer<T> {
         let version = inner.last_version + 1;
         let (mut is_news, mut waits) = (false, false);
         for (key, next) in changes {
-            waits |= inner.pending.contains_key(&key);
+            waits |= urgency == Urgency::Now && inner.pending.contains_key(&key);
             is_news |= self.put_pending(inner, version, key, next);
         }
         if is_news {
@@ -130,7 +130,7 @@ impl<T: Tables> Writer<T> {
             inner.oldest = if inner.pending.is_empty() { None } else { inner.oldest.or(Some(now)) };
         }
         // An urgent write that repeats a pending one still wants it published.
-        if is_news || waits && urgency == Urgency::Now {
+        if is_news || waits {
             self.store.commit_if_asked(inner, urgency, now);
         }
         if was_empty && !inner.pending.is_empty() {
@@ -143,13 +143,13 @@ impl<T: Tables> Writer<T> {
     /// leaves nothing pending.
     fn put_pending(&self, inner: &mut Inner<T>, version: u64, key: T::Key, next: Option<T::Value>) -> bool {
         let counts = &self.store.shared.counts;
-        let latest = inner.latest(&key).map(|entry| entry.value);
-        if same::<T>(latest.as_ref(), next.as_ref()) {
+        let published = inner.view.tables.get(&key).map(|entry| entry.value);
+        let latest = inner.pending.get(&key).map_or(published.as_ref(), |pending| pending.value.as_ref());
+        if same::<T>(latest, next.as_ref()) {
             counts.unchanged.inc();
             return false;
         }
         counts.writes.inc();
-        let published = inner.view.tables.get(&key).map(|entry| entry.value);
         let replaced = if same::<T>(published.as_ref(), next.as_ref()) {
             inner.pending.remove(&key)
         } else {

@@ -42,8 +42,8 @@ pub async fn measure(plan: &Plan, map: &Arc<dyn Candidate>, texts: &Arc<Texts>, 
 async fn call(mut actor: Actor, first: Instant, every: Duration, end: Instant) -> Record {
     let mut due = first;
     while due < end {
-        if Instant::now() + EXACTNESS < due {
-            sleep_until((due - EXACTNESS).into()).await;
+        if let Some(early) = due.checked_sub(EXACTNESS).filter(|early| Instant::now() < *early) {
+            sleep_until(early.into()).await;
         }
         while Instant::now() < due {
             yield_now().await;

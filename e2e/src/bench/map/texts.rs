@@ -90,7 +90,9 @@ mod tests {
     fn is_torn(numbers: &[(usize, usize)]) -> bool {
         let (texts, mut sight) = (Texts::new(2), Sight::default());
         sight.begin(texts.keys());
-        numbers.iter().for_each(|(index, number)| sight.see(texts.key(*index), texts.value(*number)));
+        for (index, number) in numbers {
+            sight.see(texts.key(*index), texts.value(*number));
+        }
         sight.is_torn()
     }
 
