@@ -107,7 +107,7 @@ fn a_table_holds_facts_of_names_versions_columns_and_fields_and_reads_back() {
 
 /// What differs between two specs of a Boat.
 fn differences(karmada: &serde_json::Value, ours: &serde_json::Value) -> Vec<Difference> {
-    let table = |properties| vec![Table::of(&definition(properties)).unwrap()];
+    let table = |properties| vec![Table::of(&definition(properties)).expect("it is a definition")];
     difference::compare(&table(karmada), &table(ours))
 }
 
@@ -129,7 +129,7 @@ fn a_row_more_a_row_less_and_another_fact_are_differences() {
 }
 
 fn list(yaml: &str) -> Vec<Listed> {
-    serde_saphyr::from_str(yaml).unwrap()
+    serde_saphyr::from_str(yaml).expect("it is a list")
 }
 
 #[test]
