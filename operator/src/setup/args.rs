@@ -13,7 +13,7 @@ pub enum Hub {
     /// Puts definitions, namespaces, rights and, when asked, an account for the operator on the hub.
     Bootstrap(Bootstrap),
     /// Waits until the operator could begin on the hub: it answers, serves the definitions and lets the operator read.
-    Wait(Wait),
+    Wait(Await),
 }
 
 /// Settings of `atoll hub pki`.
@@ -67,7 +67,7 @@ pub struct Bootstrap {
 
 /// Settings of `atoll hub wait`.
 #[derive(Args, Debug, Clone)]
-pub struct Wait {
+pub struct Await {
     /// Kubeconfig of the operator.
     #[arg(long, env = "ATOLL_KUBECONFIG")]
     pub kubeconfig: PathBuf,

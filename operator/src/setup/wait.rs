@@ -8,7 +8,7 @@ use k8s_openapi::api::core::v1::Namespace;
 use kube::{Api, Client};
 use tokio::time::{Instant, sleep, timeout};
 
-use super::args::Wait;
+use super::args::Await;
 use super::connect;
 use crate::install;
 
@@ -18,7 +18,7 @@ const ASK_AGAIN: Duration = Duration::from_secs(1);
 const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
 
 /// Waits until the operator could begin.
-pub async fn run(settings: &Wait) -> Result<()> {
+pub async fn run(settings: &Await) -> Result<()> {
     let hub = connect::client(connect::config(Some(&settings.kubeconfig), settings.context.as_deref()).await?)?;
     until("the hub is prepared", settings.wait, async || is_prepared(&hub).await).await?;
     tracing::info!("the hub is prepared");
