@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 
 use crate::app::Settings;
+use crate::telemetry::debug;
 use crate::telemetry::logs::Format;
 
 /// Atoll: Kubernetes multi-cluster federation.
@@ -43,6 +44,10 @@ pub struct Run {
     /// Where health, readiness and metrics are served. Port 0 takes a free one.
     #[arg(long, default_value = "127.0.0.1:8080", env = "ATOLL_LISTEN")]
     pub listen: SocketAddr,
+    /// Where questions about the inside are answered (`/debug/...`): a loopback
+    /// address. Without it they are not. Port 0 takes a free one.
+    #[arg(long, env = "ATOLL_DEBUG_BIND", value_parser = debug::loopback)]
+    pub debug_bind: Option<SocketAddr>,
     /// Where admission is served. Without it there is no webhook; what it would
     /// refuse is then told in conditions.
     #[arg(long)]

@@ -154,6 +154,7 @@ async fn begin(settings: &mut Run) -> Result<Life> {
     let address = serve::start(&app, &tasks, settings, readiness(&app)).await?;
     // Who looks at this life's health finds the next one's there as well.
     settings.listen = address;
+    settings.debug_bind = serve::debugging(&app, &tasks, settings).await?;
     tracing::info!(%address, hub = %app.hub_uid, "atoll is running");
     let cancel = election.cancelled();
     let (tell, went_back) = oneshot::channel();

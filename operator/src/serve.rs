@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 use atoll_decide::cluster::Grade;
+use axum::Router;
 use prometheus_client::registry::Registry;
 
 use crate::app::App;
@@ -14,12 +15,12 @@ use crate::args::Run;
 use crate::clock;
 use crate::members::member::Member;
 use crate::tasks::{OnExit, Tasks};
-use crate::telemetry::Readiness;
 use crate::telemetry::metrics::labels::{BreakerLabel, ClosedLabel, HubWriteLabel};
 use crate::telemetry::metrics::scrape::{LaneReading, Sources};
 use crate::telemetry::metrics::standing::{self, MemberStanding, Standing};
 use crate::telemetry::panics;
 use crate::telemetry::server::{Content, Server};
+use crate::telemetry::{Readiness, debug};
 use crate::webhook;
 
 /// Starts the servers; returns where health and metrics are.
@@ -32,6 +33,21 @@ pub async fn start(app: &Arc<App>, tasks: &Tasks, settings: &Run, readiness: Rea
     let address = server.address();
     tasks.spawn_to_its_end("health and metrics", OnExit::EndProcess, server.run(tasks.cancelled()));
     Ok(address)
+}
+
+/// Starts the debug listener when it is asked for; returns where it is.
+pub async fn debugging(app: &Arc<App>, tasks: &Tasks, settings: &Run) -> Result<Option<SocketAddr>> {
+    let Some(bind) = settings.debug_bind else { return Ok(None) };
+    let server = debug::Server::bind(bind, debug_routes(app)).await?;
+    let address = server.address();
+    tasks.spawn_to_its_end("debug endpoints", OnExit::EndProcess, server.run(tasks.cancelled()));
+    Ok(Some(address))
+}
+
+/// Every question that the debug listener answers: each part merges its
+/// routes in here, all below `/debug/`.
+fn debug_routes(_app: &Arc<App>) -> Router {
+    Router::new()
 }
 
 fn sources(app: &Arc<App>) -> Sources {

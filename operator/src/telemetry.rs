@@ -7,6 +7,7 @@
 
 #[cfg(test)]
 mod capture;
+pub mod debug;
 pub mod logs;
 pub mod metrics;
 pub mod panics;
