@@ -46,7 +46,7 @@ use crate::pipeline::deliver::Inputs;
 use crate::pipeline::status::Statuses;
 use crate::pipeline::{Retries, claim};
 use crate::queue::{Lane, Queue};
-use crate::telemetry::Metrics;
+use crate::telemetry::{Cause, Metrics};
 use crate::validate;
 use crate::validate::policy::Policy;
 
@@ -99,7 +99,7 @@ pub struct App {
     /// The member units.
     pub members: Members,
     /// Templates to look at.
-    pub reconcile: Queue<ObjectKey>,
+    pub reconcile: Queue<ObjectKey, Cause>,
     /// Bindings whose status is due.
     pub status: Queue<ObjectKey>,
     /// Policies whose status is due.
@@ -243,11 +243,11 @@ impl App {
     /// Every template is looked at again, after what users do.
     pub fn reconcile_all(&self) {
         for key in self.templates.keys_where(|_| true) {
-            self.reconcile.add(key, Lane::CatchUp);
+            self.reconcile.add_for(key, Lane::CatchUp, Cause::Fleet);
         }
         // A binding that is going has no template any more.
         for (key, _) in self.bindings.all().into_iter().filter(|(_, binding)| binding.deleting) {
-            self.reconcile.add(key, Lane::CatchUp);
+            self.reconcile.add_for(key, Lane::CatchUp, Cause::Fleet);
         }
     }
 
@@ -259,7 +259,7 @@ impl App {
             matches!(policy, Some(Known::Valid(policy)) if policy.placement.feels_capacity())
         };
         for key in self.templates.keys_where(feels) {
-            self.reconcile.add(key, Lane::CatchUp);
+            self.reconcile.add_for(key, Lane::CatchUp, Cause::Capacity);
         }
     }
 
@@ -276,7 +276,7 @@ impl App {
         let dropped =
             self.members.all().iter().any(|member| !named.contains(&member.name) && member.copies.get(key).is_some());
         if moves || dropped {
-            self.reconcile.add(key.clone(), Lane::User);
+            self.reconcile.add_for(key.clone(), Lane::User, Cause::CopyHealth);
         }
     }
 

@@ -81,6 +81,11 @@ pub struct Run {
     /// How quickly silence is noticed: default, or fast for near members.
     #[arg(long, default_value = "default", value_parser = ["default", "fast"])]
     pub health_profile: String,
+    /// Where traces are sent: an OpenTelemetry collector that takes OTLP over
+    /// HTTP, such as <http://collector:4318>. Goes before the variables
+    /// `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT` and `OTEL_EXPORTER_OTLP_ENDPOINT`; without any of them no trace is sent.
+    #[arg(long)]
+    pub otlp_endpoint: Option<String>,
     /// How log lines look; chosen by where they go when not said.
     #[arg(long, default_value = "auto")]
     pub log_format: Format,

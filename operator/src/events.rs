@@ -8,10 +8,10 @@ use std::sync::Arc;
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::Client;
 use kube::runtime::events::{Event, EventType, Recorder, Reporter};
-use tokio::sync::mpsc;
+use tokio::sync::{Mutex, mpsc};
 
 use crate::telemetry::Metrics;
-use crate::telemetry::metrics::labels::HubWriteLabel;
+use crate::telemetry::metrics::labels::{DropLabel, HubWriteLabel};
 
 /// Events that wait to be written.
 const QUEUE: usize = 512;
@@ -20,11 +20,12 @@ const QUEUE: usize = 512;
 #[derive(Clone)]
 pub struct Events {
     queue: mpsc::Sender<(ObjectReference, Event)>,
+    metrics: Arc<Metrics>,
 }
 
 /// Writes what was told.
 pub struct Writer {
-    queue: mpsc::Receiver<(ObjectReference, Event)>,
+    queue: Mutex<mpsc::Receiver<(ObjectReference, Event)>>,
     recorder: Recorder,
     metrics: Arc<Metrics>,
 }
@@ -33,7 +34,9 @@ pub struct Writer {
 pub fn events(client: Client, metrics: Arc<Metrics>) -> (Events, Writer) {
     let (sender, receiver) = mpsc::channel(QUEUE);
     let reporter = Reporter { controller: "atoll".into(), instance: None };
-    (Events { queue: sender }, Writer { queue: receiver, recorder: Recorder::new(client, reporter), metrics })
+    let recorder = Recorder::new(client, reporter);
+    let writer = Writer { queue: Mutex::new(receiver), recorder, metrics: Arc::clone(&metrics) };
+    (Events { queue: sender, metrics }, writer)
 }
 
 impl Events {
@@ -52,6 +55,7 @@ impl Events {
         let note: String = message.chars().take(1000).collect();
         let event = Event { type_, reason: reason.into(), note: Some(note), action: reason.into(), secondary: None };
         if self.queue.try_send((about, event)).is_err() {
+            self.metrics.telling.dropped.inc(DropLabel::Event);
             tracing::warn!(reason, "an event was dropped: too many wait to be written");
         }
     }
@@ -60,8 +64,9 @@ impl Events {
 impl Writer {
     /// Writes until the task is cancelled. An event that cannot be written is
     /// let go: the conditions say the same.
-    pub async fn run(mut self) {
-        while let Some((about, event)) = self.queue.recv().await {
+    pub async fn run(self: Arc<Self>) {
+        let mut queue = self.queue.lock().await;
+        while let Some((about, event)) = queue.recv().await {
             let written = self.recorder.publish(&event, &about).await;
             if let Err(error) = self.metrics.hub.count(HubWriteLabel::Event, written) {
                 tracing::debug!(%error, reason = %event.reason, "event not written");

@@ -76,6 +76,11 @@ impl FleetMap {
         self.store.stats()
     }
 
+    /// The version of the published view.
+    pub fn version(&self) -> u64 {
+        self.store.snapshot().version()
+    }
+
     /// The clusters, at one version.
     pub fn view(&self) -> Arc<Fleet> {
         Arc::clone(self.store.snapshot().fleet())

@@ -31,10 +31,10 @@ use clap::Parser;
 async fn main() -> ExitCode {
     let ended = match args::Cli::parse().command {
         args::Command::Run(settings) => match run::init(&settings) {
-            Ok(()) => run::run(*settings).await,
+            Ok(telemetry) => run::run(*settings, telemetry).await,
             Err(error) => Err(error),
         },
-        args::Command::Hub(command) => match telemetry::logs::init(telemetry::logs::Format::Auto) {
+        args::Command::Hub(command) => match telemetry::subscriber::log_only() {
             Ok(()) => setup::run(command).await,
             Err(error) => Err(error),
         },

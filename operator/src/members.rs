@@ -4,6 +4,7 @@
 //! each cluster in the fleet map. A unit is made anew only when the way to the
 //! member changed.
 
+pub mod applies;
 pub mod approval;
 pub mod carry;
 pub mod connection;

@@ -41,7 +41,9 @@ use crate::hub::policies::Known;
 use crate::hub::template_watch::into_value;
 use crate::hub::templates::Template;
 use crate::queue::Lane;
-use crate::telemetry::metrics::labels::{HubWriteLabel, MoveLabel, OutcomeLabel};
+use crate::tasks::{About, Panicked, contain, fault_point};
+use crate::telemetry::metrics::labels::{HubWriteLabel, MoveLabel, OutcomeLabel, StepLabel};
+use crate::telemetry::{Cause, Step, fields, steps};
 use crate::validate::policy::Policy;
 
 /// Templates looked at side by side. Each waits mostly for the hub.
@@ -77,6 +79,9 @@ pub enum Error {
     /// The hub hung.
     #[error("the look at {0} did not end within {LOOK_WITHIN:?}")]
     Late(ObjectKey),
+    /// The look panicked.
+    #[error("the look at {0} failed: {1}")]
+    Defect(ObjectKey, Panicked),
     /// An override does not apply, or the like.
     #[error(transparent)]
     Render(#[from] atoll_decide::render::Error),
@@ -121,16 +126,19 @@ pub async fn run(app: Arc<App>) {
         app.wait_to_lead().await;
         let key = work.key.clone();
         let began = Instant::now();
-        let look = tokio::time::timeout(LOOK_WITHIN, reconcile(&app, &key)).await;
-        let outcome = match look.unwrap_or_else(|_| Err(Error::Late(key.clone()))) {
+        app.metrics.pipeline.causes.inc(work.cause);
+        let step = Step::look(work.cause, About::object(&key));
+        // A template that makes a look panic waits longer and longer, and takes no worker along.
+        let look = contain(step.run(look(&app, &key))).await;
+        let outcome = match look.unwrap_or_else(|panicked| Err(Error::Defect(key.clone(), panicked))) {
             Ok(()) => {
                 app.retries.forget(&key);
                 OutcomeLabel::Done
             }
             Err(error) => {
-                tracing::debug!(object = %key, %error, "look failed");
                 app.tell_template(&key, &error);
-                app.reconcile.add_after(key.clone(), Lane::CatchUp, app.retries.after(&key));
+                let wait = app.retries.after(&key);
+                app.reconcile.add_after_for(key.clone(), Lane::CatchUp, Cause::Retry, wait);
                 OutcomeLabel::Failed
             }
         };
@@ -138,11 +146,22 @@ pub async fn run(app: Arc<App>) {
     }
 }
 
+async fn look(app: &Arc<App>, key: &ObjectKey) -> Result<(), Error> {
+    let ended = tokio::time::timeout(LOOK_WITHIN, reconcile(app, key)).await;
+    let ended = ended.unwrap_or_else(|_| Err(Error::Late(key.clone())));
+    if let Err(error) = &ended {
+        steps::record_error(error);
+        tracing::debug!(object = %key, %error, "look failed");
+    }
+    ended
+}
+
 /// One look at one template, from its claim to the orders.
 async fn reconcile(app: &Arc<App>, key: &ObjectKey) -> Result<(), Error> {
     let binding = app.bindings.get(key);
     if let Some(binding) = binding.as_ref().filter(|binding| binding.deleting) {
-        return remove::drive(app, key, binding).await;
+        let about = About::object(key).under(App::policy_of(binding)).bound(&binding.reference);
+        return Step::removing(about).run(remove::drive(app, key, binding)).await;
     }
     // Without a template the binding's owner is gone: the garbage collector
     // marks the binding, and that mark is what lets copies go.
@@ -156,7 +175,8 @@ async fn reconcile(app: &Arc<App>, key: &ObjectKey) -> Result<(), Error> {
         return Ok(());
     }
     check_owner(&template, binding.as_deref())?;
-    let (template, policy) = match settle_claim(app, template).await? {
+    let claimed = Step::matching(About::object(key)).run(settle_claim(app, template));
+    let (template, policy) = match timed(app, StepLabel::Match, claimed).await? {
         Claimed::By(template, policy) => (template, policy),
         Claimed::Nobody(template) => {
             // Its copies stay as the binding says (karmada-api 2.2).
@@ -170,19 +190,46 @@ async fn reconcile(app: &Arc<App>, key: &ObjectKey) -> Result<(), Error> {
         }
         Claimed::Waits => return Ok(()),
     };
+    let reference = &policy.matching.reference;
+    steps::record(fields::POLICY, reference);
     let fleet = app.fleet.view();
+    let about = About::object(key).under(Some(reference.clone()));
+    let schedule = Step::scheduling(about).run(schedule(app, &template, &policy, binding, &fleet));
+    let written = timed(app, StepLabel::Schedule, schedule).await?;
+    steps::record(fields::BINDING, &written.reference);
+    deliver::run(app, &template, &policy, &written, &fleet).await
+}
+
+/// Decides where the copies should be, and records it.
+async fn schedule(
+    app: &App,
+    template: &Template,
+    policy: &Policy,
+    binding: Option<Arc<Binding>>,
+    fleet: &Fleet,
+) -> Result<Arc<Binding>, Error> {
+    let key = &template.key;
     // A binding that was deleted by hand is made anew where it was.
     let former = app.bindings.former_of(key).filter(|former| binding.is_none() && former.is_about(&template.uid));
-    let plan = plan(app, &template, &policy, binding.as_deref().or(former.as_deref()), &fleet);
-    let written = write_binding(app, &template, &policy, &plan, binding.as_deref()).await?;
+    let plan = plan(app, template, policy, binding.as_deref().or(former.as_deref()), fleet);
+    fault_point!("decided", key);
+    let written = write_binding(app, template, policy, &plan, binding.as_deref()).await?;
+    fault_point!("recorded", key);
     let news = aggregate::ScheduleNews {
         outcome: plan.outcome.clone(),
         group: plan.group.clone(),
-        left_out: left_out(&template, &policy, &fleet),
+        left_out: left_out(template, policy, fleet),
         generation: written.generation,
     };
     note(app, key, &plan, binding.as_deref(), news);
-    deliver::run(app, &template, &policy, &written, &fleet).await
+    Ok(written)
+}
+
+async fn timed<F: Future>(app: &App, step: StepLabel, work: F) -> F::Output {
+    let began = Instant::now();
+    let ended = work.await;
+    app.metrics.pipeline.observe_step(step, began.elapsed());
+    ended
 }
 
 /// Takes the claim of a policy that let go off the binding.
@@ -438,7 +485,7 @@ fn note(app: &App, key: &ObjectKey, plan: &Plan, before: Option<&Binding>, news:
         app.status.add_after(key.clone(), Lane::User, wait);
     }
     if let Some(at) = plan.look_again {
-        app.reconcile.add_after(key.clone(), Lane::User, at.since(clock::mono()));
+        app.reconcile.add_after_for(key.clone(), Lane::User, Cause::Due, at.since(clock::mono()));
     }
     app.tell_schedule(key, &plan.outcome);
     for note in &plan.notes {
@@ -478,7 +525,10 @@ fn tell(app: &App, key: &ObjectKey, note: &Note) {
     if !app.note_once(key, reason, &message) {
         return;
     }
-    tracing::info!(object = %key, reason, message, "decision");
+    let binding = app.bindings.get(key);
+    let policy = binding.as_deref().and_then(App::policy_of).map(tracing::field::display);
+    let binding = binding.as_ref().map(|binding| tracing::field::display(&binding.reference));
+    tracing::info!(object = %key, %cluster, policy, binding, reason, message, "decision");
     if let Some((label, phase)) = told {
         app.metrics.health.moves.inc(label);
         app.moves.tell(News { key: key.clone(), from: cluster.clone(), phase, reason });

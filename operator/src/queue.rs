@@ -2,7 +2,8 @@
 //! same time, user changes ahead of catch-up work (promise I5).
 //!
 //! Bounded by the number of distinct keys: a burst of events on one object is
-//! one entry.
+//! one entry. An entry carries why it is there: the first cause that brought it
+//! into the line it waits in.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
@@ -23,49 +24,72 @@ pub enum Lane {
 }
 
 #[derive(Clone, Copy)]
-enum State {
-    Waiting(Lane),
+enum State<C> {
+    Waiting(Lane, C),
     /// With what came in while it runs.
-    Running(Option<Lane>),
+    Running(Option<(Lane, C)>),
 }
 
-struct Inner<K> {
-    user: VecDeque<K>,
-    catch_up: VecDeque<K>,
-    states: HashMap<K, State>,
+/// Work that panicked comes back after this.
+pub const AFTER_A_PANIC: Duration = Duration::from_secs(10);
+
+struct Inner<K, C> {
+    user: VecDeque<(K, Instant)>,
+    catch_up: VecDeque<(K, Instant)>,
+    states: HashMap<K, State<C>>,
     /// Due times; an entry counts only while `due` still holds the same time.
     timers: BinaryHeap<Reverse<(Instant, u64)>>,
-    due: HashMap<u64, (K, Lane)>,
+    due: HashMap<u64, (K, Lane, C)>,
     timer_of: HashMap<K, (Instant, u64)>,
     next_timer: u64,
 }
 
-/// The queue. Clones share it.
-pub struct Queue<K> {
-    inner: Arc<(Mutex<Inner<K>>, Notify)>,
+/// What a scraper reads of a queue.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reading {
+    /// Keys that wait after something a user or a member did.
+    pub user: u64,
+    /// Keys that wait for a re-check.
+    pub catch_up: u64,
+    /// Keys being worked on.
+    pub running: u64,
+    /// Keys whose time has not come.
+    pub delayed: u64,
+    /// How long the entry at the head of a line has waited, the longer of both lines.
+    pub oldest: Duration,
 }
 
-impl<K> Clone for Queue<K> {
+/// The queue. Clones share it.
+pub struct Queue<K, C = ()> {
+    inner: Arc<(Mutex<Inner<K, C>>, Notify)>,
+}
+
+impl<K, C> Clone for Queue<K, C> {
     fn clone(&self) -> Self {
         Self { inner: Arc::clone(&self.inner) }
     }
 }
 
 /// A key being worked on. Dropping it puts the key back when something came
-/// in meanwhile.
-pub struct Work<K: Clone + Eq + Hash> {
+/// in meanwhile, or after a while when the work panicked.
+pub struct Work<K: Clone + Eq + Hash, C: Copy = ()> {
     /// The key.
     pub key: K,
-    queue: Queue<K>,
+    /// Why it was put in.
+    pub cause: C,
+    queue: Queue<K, C>,
 }
 
-impl<K: Clone + Eq + Hash> Drop for Work<K> {
+impl<K: Clone + Eq + Hash, C: Copy> Drop for Work<K, C> {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.queue.add_after_for(self.key.clone(), Lane::CatchUp, self.cause, AFTER_A_PANIC);
+        }
         self.queue.finish(&self.key);
     }
 }
 
-impl<K: Clone + Eq + Hash> Default for Queue<K> {
+impl<K: Clone + Eq + Hash, C: Copy> Default for Queue<K, C> {
     fn default() -> Self {
         let inner = Inner {
             user: VecDeque::new(),
@@ -83,14 +107,26 @@ impl<K: Clone + Eq + Hash> Default for Queue<K> {
 impl<K: Clone + Eq + Hash> Queue<K> {
     /// Adds `key`, or moves it to a better line.
     pub fn add(&self, key: K, lane: Lane) {
-        let mut inner = self.lock();
-        inner.add(key, lane);
-        drop(inner);
-        self.inner.1.notify_one();
+        self.add_for(key, lane, ());
     }
 
     /// Adds `key` once `delay` has passed; an earlier time already set stays.
     pub fn add_after(&self, key: K, lane: Lane, delay: Duration) {
+        self.add_after_for(key, lane, (), delay);
+    }
+}
+
+impl<K: Clone + Eq + Hash, C: Copy> Queue<K, C> {
+    /// As [`Queue::add`], and says why.
+    pub fn add_for(&self, key: K, lane: Lane, cause: C) {
+        let mut inner = self.lock();
+        inner.add(key, lane, cause);
+        drop(inner);
+        self.inner.1.notify_one();
+    }
+
+    /// As [`Queue::add_after`], and says why.
+    pub fn add_after_for(&self, key: K, lane: Lane, cause: C, delay: Duration) {
         let at = Instant::now() + delay;
         let mut inner = self.lock();
         if inner.timer_of.get(&key).is_some_and(|(due, _)| *due <= at) {
@@ -101,27 +137,27 @@ impl<K: Clone + Eq + Hash> Queue<K> {
         if let Some((_, old)) = inner.timer_of.insert(key.clone(), (at, id)) {
             inner.due.remove(&old);
         }
-        inner.due.insert(id, (key, lane));
+        inner.due.insert(id, (key, lane, cause));
         inner.timers.push(Reverse((at, id)));
         drop(inner);
         self.inner.1.notify_one();
     }
 
     /// Waits for a key to work on.
-    pub async fn next(&self) -> Work<K> {
+    pub async fn next(&self) -> Work<K, C> {
         loop {
             let woken = self.inner.1.notified();
             let next_due = {
                 let mut inner = self.lock();
                 inner.fire(Instant::now());
-                if let Some(key) = inner.pop() {
+                if let Some((key, cause)) = inner.pop() {
                     let more = !inner.user.is_empty() || !inner.catch_up.is_empty();
                     drop(inner);
                     if more {
                         // One permit may stand for several added keys.
                         self.inner.1.notify_one();
                     }
-                    return Work { key, queue: self.clone() };
+                    return Work { key, cause, queue: self.clone() };
                 }
                 inner.timers.peek().map(|Reverse((at, _))| *at)
             };
@@ -142,50 +178,72 @@ impl<K: Clone + Eq + Hash> Queue<K> {
         self.lock().states.len()
     }
 
+    /// What a scraper reads.
+    pub fn reading(&self) -> Reading {
+        let inner = self.lock();
+        let mut reading = Reading { delayed: inner.due.len() as u64, ..Reading::default() };
+        for state in inner.states.values() {
+            match state {
+                State::Waiting(Lane::User, _) => reading.user += 1,
+                State::Waiting(Lane::CatchUp, _) => reading.catch_up += 1,
+                State::Running(_) => reading.running += 1,
+            }
+        }
+        let since = |line: &VecDeque<(K, Instant)>| line.front().map(|(_, at)| at.elapsed()).unwrap_or_default();
+        reading.oldest = since(&inner.user).max(since(&inner.catch_up));
+        reading
+    }
+
     fn finish(&self, key: &K) {
         let mut inner = self.lock();
-        if let Some(State::Running(Some(lane))) = inner.states.remove(key) {
-            inner.add(key.clone(), lane);
+        if let Some(State::Running(Some((lane, cause)))) = inner.states.remove(key) {
+            inner.add(key.clone(), lane, cause);
             drop(inner);
             self.inner.1.notify_one();
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Inner<K>> {
+    fn lock(&self) -> MutexGuard<'_, Inner<K, C>> {
         self.inner.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl<K: Clone + Eq + Hash> Inner<K> {
-    fn add(&mut self, key: K, lane: Lane) {
+impl<K: Clone + Eq + Hash, C: Copy> Inner<K, C> {
+    fn add(&mut self, key: K, lane: Lane, cause: C) {
         match self.states.get_mut(&key) {
             None => {
-                self.states.insert(key.clone(), State::Waiting(lane));
-                self.line(lane).push_back(key);
+                self.states.insert(key.clone(), State::Waiting(lane, cause));
+                self.line(lane).push_back((key, Instant::now()));
             }
-            Some(State::Waiting(at)) if *at < lane => {
-                // The old entry in the other line is skipped when its turn comes.
-                *at = lane;
-                self.line(lane).push_back(key);
+            Some(State::Waiting(at, why)) => {
+                if *at < lane {
+                    // The old entry in the other line is skipped when its turn comes.
+                    (*at, *why) = (lane, cause);
+                    self.line(lane).push_back((key, Instant::now()));
+                }
             }
-            Some(State::Waiting(_)) => {}
-            Some(State::Running(again)) => *again = (*again).max(Some(lane)),
+            Some(State::Running(again)) if again.is_none_or(|(at, _)| at < lane) => *again = Some((lane, cause)),
+            Some(State::Running(_)) => {}
         }
     }
 
-    fn line(&mut self, lane: Lane) -> &mut VecDeque<K> {
+    fn line(&mut self, lane: Lane) -> &mut VecDeque<(K, Instant)> {
         match lane {
             Lane::User => &mut self.user,
             Lane::CatchUp => &mut self.catch_up,
         }
     }
 
-    fn pop(&mut self) -> Option<K> {
+    fn pop(&mut self) -> Option<(K, C)> {
         for lane in [Lane::User, Lane::CatchUp] {
-            while let Some(key) = self.line(lane).pop_front() {
-                if matches!(self.states.get(&key), Some(State::Waiting(at)) if *at == lane) {
-                    self.states.insert(key.clone(), State::Running(None));
-                    return Some(key);
+            while let Some((key, _)) = self.line(lane).pop_front() {
+                match self.states.get(&key) {
+                    Some(State::Waiting(at, cause)) if *at == lane => {
+                        let cause = *cause;
+                        self.states.insert(key.clone(), State::Running(None));
+                        return Some((key, cause));
+                    }
+                    _ => {}
                 }
             }
         }
@@ -198,9 +256,9 @@ impl<K: Clone + Eq + Hash> Inner<K> {
                 break;
             }
             self.timers.pop();
-            if let Some((key, lane)) = self.due.remove(&id) {
+            if let Some((key, lane, cause)) = self.due.remove(&id) {
                 self.timer_of.remove(&key);
-                self.add(key, lane);
+                self.add(key, lane, cause);
             }
         }
     }
@@ -239,6 +297,47 @@ mod tests {
         queue.add(3, Lane::User);
         let order = [queue.next().await, queue.next().await, queue.next().await].map(|work| work.key);
         assert_eq!(order, [2, 3, 1]);
+    }
+
+    #[tokio::test]
+    async fn a_key_says_what_first_brought_it_into_its_line() {
+        let queue = Queue::<i32, &str>::default();
+        queue.add_for(1, Lane::CatchUp, "fleet");
+        queue.add_for(1, Lane::User, "edit");
+        queue.add_for(1, Lane::User, "copy");
+        let work = queue.next().await;
+        assert_eq!(work.cause, "edit");
+        queue.add_for(1, Lane::CatchUp, "fleet");
+        drop(work);
+        assert_eq!(queue.next().await.cause, "fleet", "what came in while it ran");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_key_whose_work_panicked_comes_back_after_a_while() {
+        let queue = Queue::default();
+        queue.add(1, Lane::User);
+        let doomed = queue.clone();
+        let ended = tokio::spawn(async move {
+            let _work = doomed.next().await;
+            panic!("on purpose");
+        });
+        assert!(ended.await.unwrap_err().is_panic());
+        let start = Instant::now();
+        assert_eq!(queue.next().await.key, 1);
+        assert_eq!(start.elapsed(), AFTER_A_PANIC);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_reading_says_who_waits_in_which_line_and_for_how_long() {
+        let queue = Queue::default();
+        queue.add(1, Lane::User);
+        let _running = queue.next().await;
+        queue.add(2, Lane::CatchUp);
+        queue.add(3, Lane::User);
+        queue.add_after(4, Lane::User, Duration::from_mins(1));
+        tokio::time::advance(Duration::from_secs(7)).await;
+        let expected = Reading { user: 1, catch_up: 1, running: 1, delayed: 1, oldest: Duration::from_secs(7) };
+        assert_eq!(queue.reading(), expected);
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,6 +1,9 @@
 //! `atoll run`: connect, elect, watch, work, and stop in order; again when the
 //! hub was put back to a backup.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
@@ -28,8 +31,8 @@ use crate::lease::{KubeStore, LeaderElector, Timing, WentBack, unique_identity};
 use crate::members::registry;
 use crate::pipeline::{self, policy_status, status};
 use crate::serve;
-use crate::tasks::{OnExit, Tasks};
-use crate::telemetry::{self, Metrics, Readiness};
+use crate::tasks::{TaskKind, Tasks};
+use crate::telemetry::{self, Readiness, Telemetry};
 
 /// How long the parts get to stop.
 const STOP_WITHIN: Duration = Duration::from_secs(10);
@@ -55,11 +58,23 @@ enum End {
 /// Runs until a signal, or until a task that the process needs has ended. A hub
 /// that went back begins a new life, which knows nothing and compares the hub
 /// with what every member remembers of it before anything is written there.
-pub async fn run(mut settings: Run) -> Result<()> {
+pub async fn run(mut settings: Run, telemetry: Telemetry) -> Result<()> {
+    // What sends traces outlives what they are about.
+    let tracing = Tasks::root(telemetry.panics.clone());
+    if let Some(export) = telemetry.export.clone() {
+        let cancel = tracing.cancelled();
+        tracing.spawn_to_its_end(TaskKind::TraceExport, move || Arc::clone(&export).run(cancel.clone()));
+    }
+    let ended = lives(&mut settings, &telemetry).await;
+    tracing.stop(STOP_WITHIN).await;
+    ended
+}
+
+async fn lives(settings: &mut Run, telemetry: &Telemetry) -> Result<()> {
     let mut asked = Asked::listen()?;
     let mut went_back = false;
     loop {
-        match live(&mut settings, &mut asked).await {
+        match live(settings, telemetry, &mut asked).await {
             Ok(End::Asked) => return Ok(()),
             Ok(End::Broken) => bail!("a task that the process needs has ended; the log says which"),
             Ok(End::HubWentBack(WentBack { from, to })) => {
@@ -79,10 +94,10 @@ pub async fn run(mut settings: Run) -> Result<()> {
     }
 }
 
-async fn live(settings: &mut Run, asked: &mut Asked) -> Result<End> {
+async fn live(settings: &mut Run, telemetry: &Telemetry, asked: &mut Asked) -> Result<End> {
     // A hub that hangs must not keep anybody from ending this.
     let life = tokio::select! {
-        begun = begin(settings) => begun?,
+        begun = begin(settings, telemetry) => begun?,
         () = asked.wait() => return Ok(End::Asked),
     };
     life.last(asked).await
@@ -115,7 +130,7 @@ impl Life {
     }
 }
 
-async fn begin(settings: &mut Run) -> Result<Life> {
+async fn begin(settings: &mut Run, telemetry: &Telemetry) -> Result<Life> {
     let hub = connect(settings.kubeconfig.as_deref(), settings.context.as_deref()).await?;
     let hub_uid = fetch_hub_uid(&hub).await?;
     if settings.install_crds {
@@ -132,13 +147,13 @@ async fn begin(settings: &mut Run) -> Result<Life> {
         missing.join(", ")
     );
     ensure_namespace(&hub, &settings.lease_namespace).await?;
-    let tasks = Tasks::root();
+    let metrics = Arc::new(telemetry.metrics());
+    let tasks = Tasks::root(metrics.tasks.panics.clone());
     let election = tasks.sibling();
     let store = KubeStore::new(Api::<Lease>::namespaced(hub.clone(), &settings.lease_namespace), &settings.lease_name);
     let host = std::env::var("HOSTNAME").unwrap_or_else(|_| "atoll".into());
     let elector = LeaderElector::new(store, unique_identity(&host), Timing::default());
-    let metrics = Arc::new(Metrics::default());
-    let (moves, told_moves) = moves::moves();
+    let (moves, told_moves) = moves::moves(Arc::clone(&metrics));
     let (events, event_writer) = events::events(hub.clone(), Arc::clone(&metrics));
     let app = Arc::new(App::new(Outside {
         hub,
@@ -154,40 +169,55 @@ async fn begin(settings: &mut Run) -> Result<Life> {
     let address = serve::start(&app, &tasks, settings, readiness(&app)).await?;
     // Who looks at this life's health finds the next one's there as well.
     settings.listen = address;
-    settings.debug_bind = serve::debugging(&app, &tasks, settings).await?;
+    settings.debug_bind = serve::debugging(&app, &tasks, settings, telemetry).await?;
+    let map = Arc::downgrade(&app);
+    telemetry::panics::read_map_version(move || map.upgrade().map(|app| app.fleet.version()));
     tracing::info!(%address, hub = %app.hub_uid, "atoll is running");
     let cancel = election.cancelled();
     let (tell, went_back) = oneshot::channel();
-    election.spawn_to_its_end("leader election", OnExit::EndProcess, async move {
+    election.spawn_once(TaskKind::LeaderElection, async move {
         if let Some(back) = elector.run(cancel).await {
             // Only a life that is ending anyway does not listen.
             let _ = tell.send(back);
         }
     });
     serve::admission(&app, &tasks, settings).await?;
-    tasks.spawn("moves", OnExit::EndProcess, moves::run(Arc::clone(&app), told_moves));
-    start(&app, &tasks, event_writer);
+    start(&app, &tasks, told_moves, event_writer);
     Ok(Life { app, tasks, election, went_back })
 }
 
-fn start(app: &Arc<App>, tasks: &Tasks, event_writer: events::Writer) {
+/// Starts all that works with `app`, but for its servers and its election.
+pub fn start(app: &Arc<App>, tasks: &Tasks, moves: moves::Told, events: events::Writer) {
     let (fleet, cancel) = (Arc::clone(app), tasks.cancelled());
-    tasks.spawn_to_its_end("fleet map", OnExit::EndProcess, async move { fleet.fleet.run(cancel).await });
-    tasks.spawn("events", OnExit::EndProcess, event_writer.run());
+    tasks.spawn_once(TaskKind::FleetMap, async move { fleet.fleet.run(cancel).await });
+    let events = Arc::new(events);
+    tasks.spawn(TaskKind::Events, move || Arc::clone(&events).run());
+    let moves = Arc::new(moves);
+    tasks.spawn(TaskKind::Moves, again(app, move |app| moves::run(app, Arc::clone(&moves))));
     watches::start(app, tasks);
-    let wanted = app.wanted_kinds.subscribe();
-    tasks.spawn("template watches", OnExit::EndProcess, template_watch::run(Arc::clone(app), tasks.child(), wanted));
-    tasks.spawn("members", OnExit::EndProcess, registry::run(Arc::clone(app), tasks.clone()));
-    let watchkeeper = Watchkeeper::new(Arc::clone(app));
-    tasks.spawn("verdicts", OnExit::EndProcess, watchkeeper.run());
+    let (group, wanted) = (tasks.clone(), app.wanted_kinds.subscribe());
+    let watch_templates = move |app| template_watch::run(app, group.child(), wanted.clone());
+    tasks.spawn(TaskKind::TemplateWatches, again(app, watch_templates));
+    let units = tasks.clone();
+    tasks.spawn(TaskKind::Members, again(app, move |app| registry::run(app, units.clone())));
+    tasks.spawn(TaskKind::Verdicts, again(app, |app| Watchkeeper::new(app).run()));
     for _ in 0..pipeline::WORKERS {
-        tasks.spawn("pipeline", OnExit::EndProcess, pipeline::run(Arc::clone(app)));
+        tasks.spawn(TaskKind::Pipeline, again(app, pipeline::run));
     }
     for _ in 0..STATUS_WORKERS {
-        tasks.spawn("status", OnExit::EndProcess, status::run(Arc::clone(app)));
+        tasks.spawn(TaskKind::Status, again(app, status::run));
     }
-    tasks.spawn("policy status", OnExit::EndProcess, policy_status::run(Arc::clone(app)));
-    tasks.spawn("policy identity", OnExit::EndProcess, policy_identity::run(Arc::clone(app)));
+    tasks.spawn(TaskKind::PolicyStatus, again(app, policy_status::run));
+    tasks.spawn(TaskKind::PolicyIdentity, again(app, policy_identity::run));
+}
+
+/// Makes a task, as often as it has to be made.
+fn again<F, R>(app: &Arc<App>, run: R) -> impl FnMut() -> F + Send + use<F, R>
+where
+    R: Fn(Arc<App>) -> F + Send + 'static,
+{
+    let app = Arc::clone(app);
+    move || run(Arc::clone(&app))
 }
 
 async fn connect(kubeconfig: Option<&Path>, context: Option<&str>) -> Result<Client> {
@@ -285,9 +315,9 @@ impl Asked {
     }
 }
 
-/// Sets up logs and the panic hook.
-pub fn init(settings: &Run) -> Result<()> {
-    telemetry::logs::init(settings.log_format)?;
+/// Sets up logs, traces and the panic hook.
+pub fn init(settings: &Run) -> Result<Telemetry> {
+    let telemetry = telemetry::subscriber::start(settings)?;
     telemetry::panics::install();
-    Ok(())
+    Ok(telemetry)
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 use atoll_decide::cluster::Grade;
+use atoll_decide::fleet::Fleet;
 use axum::Router;
 use prometheus_client::registry::Registry;
 
@@ -14,33 +15,35 @@ use crate::app::App;
 use crate::args::Run;
 use crate::clock;
 use crate::members::member::Member;
-use crate::tasks::{OnExit, Tasks};
-use crate::telemetry::metrics::labels::{BreakerLabel, ClosedLabel, HubWriteLabel};
-use crate::telemetry::metrics::scrape::{LaneReading, Sources};
-use crate::telemetry::metrics::standing::{self, MemberStanding, Standing};
-use crate::telemetry::panics;
+use crate::tasks::{TaskKind, Tasks};
+use crate::telemetry::metrics::labels::{ClosedLabel, HubWriteLabel, QueueLabel};
+use crate::telemetry::metrics::scrape::{MemberReading, ProcessReading, Sources};
 use crate::telemetry::server::{Content, Server};
-use crate::telemetry::{Readiness, debug};
+use crate::telemetry::{Readiness, Telemetry, capture, debug};
 use crate::webhook;
 
 /// Starts the servers; returns where health and metrics are.
 pub async fn start(app: &Arc<App>, tasks: &Tasks, settings: &Run, readiness: Readiness) -> Result<SocketAddr> {
     let mut registry = Registry::default();
     app.metrics.register(&mut registry, sources(app));
-    let standing = Arc::clone(app);
-    standing::register(&mut registry, move || how_it_stands(&standing));
     let server = Server::bind(settings.listen, Content { registry, readiness, vars: vars(app) }).await?;
     let address = server.address();
-    tasks.spawn_to_its_end("health and metrics", OnExit::EndProcess, server.run(tasks.cancelled()));
+    tasks.spawn_once(TaskKind::Health, server.run(tasks.cancelled()));
     Ok(address)
 }
 
 /// Starts the debug listener when it is asked for; returns where it is.
-pub async fn debugging(app: &Arc<App>, tasks: &Tasks, settings: &Run) -> Result<Option<SocketAddr>> {
+pub async fn debugging(
+    app: &Arc<App>,
+    tasks: &Tasks,
+    settings: &Run,
+    telemetry: &Telemetry,
+) -> Result<Option<SocketAddr>> {
     let Some(bind) = settings.debug_bind else { return Ok(None) };
-    let server = debug::Server::bind(bind, debug_routes(app)).await?;
+    let traces = capture::routes(telemetry.capture.clone(), tasks.cancelled());
+    let server = debug::Server::bind(bind, debug_routes(app).merge(traces)).await?;
     let address = server.address();
-    tasks.spawn_to_its_end("debug endpoints", OnExit::EndProcess, server.run(tasks.cancelled()));
+    tasks.spawn_once(TaskKind::Debug, server.run(tasks.cancelled()));
     Ok(Some(address))
 }
 
@@ -51,35 +54,45 @@ fn debug_routes(_app: &Arc<App>) -> Router {
 }
 
 fn sources(app: &Arc<App>) -> Sources {
-    let lanes = Arc::clone(app);
-    let read_lanes = move || {
-        let reading = |member: &Arc<Member>| {
-            let reading = member.lane.reading();
-            LaneReading {
-                cluster: member.name.clone(),
-                depth: reading.depth,
-                coalesced: reading.coalesced,
-                breaker: if reading.open { BreakerLabel::Open } else { BreakerLabel::Closed },
-            }
-        };
-        lanes.members.all().iter().map(reading).collect()
+    let [members, fleet, queues, process] = [(); 4].map(|()| Arc::clone(app));
+    let read_members = move || {
+        let fleet = members.fleet.view();
+        members.members.all().iter().map(|member| read_member(member, &fleet)).collect()
     };
-    let fleet = Arc::clone(app);
-    Sources { lanes: Box::new(read_lanes), fleet: Box::new(move || fleet.fleet.stats()) }
+    let read_queues = move || {
+        vec![
+            (QueueLabel::Reconcile, queues.reconcile.reading()),
+            (QueueLabel::Status, queues.status.reading()),
+            (QueueLabel::PolicyStatus, queues.policy_status.reading()),
+            (QueueLabel::PolicyIdentity, queues.policy_identity.reading()),
+            (QueueLabel::Members, queues.members.changed.reading()),
+        ]
+    };
+    let runtime = tokio::runtime::Handle::current().metrics();
+    let read_process = move || ProcessReading {
+        leads: process.leads(),
+        synced: process.synced.is_complete(),
+        kinds_not_permitted: process.kinds.forbidden() as u64,
+        braked: process.fleet.view().brake.is_on(),
+        tasks: runtime.num_alive_tasks() as u64,
+        waiting: runtime.global_queue_depth() as u64,
+    };
+    Sources {
+        members: Box::new(read_members),
+        fleet: Box::new(move || fleet.fleet.stats()),
+        queues: Box::new(read_queues),
+        process: Box::new(read_process),
+    }
 }
 
-fn how_it_stands(app: &App) -> Standing {
-    let fleet = app.fleet.view();
-    let members = app.members.all().into_iter().map(|member| MemberStanding {
+fn read_member(member: &Arc<Member>, fleet: &Fleet) -> MemberReading {
+    MemberReading {
         cluster: member.name.clone(),
-        grade: fleet.standings.get(&member.name).map_or(Grade::Unknown, |standing| standing.verdict.grade).into(),
+        lane: member.lane.reading(),
+        grade: fleet.standings.get(&member.name).map_or(Grade::Unknown, |standing| standing.verdict.grade),
+        copies: member.copies.len() as u64,
+        orphans: member.orphans(),
         deletes_paused: member.deletes_paused().is_some(),
-    });
-    Standing {
-        leads: app.leads(),
-        kinds_not_permitted: u64::try_from(app.kinds.forbidden()).unwrap_or(u64::MAX),
-        panics: panics::count(),
-        members: members.collect(),
     }
 }
 
@@ -127,8 +140,10 @@ pub async fn admission(app: &Arc<App>, tasks: &Tasks, settings: &Run) -> Result<
     }
     tracing::info!(%address, "serving admission");
     let configurations = webhook::configurations(&reach, identity.authority());
-    tasks.spawn_to_its_end("admission", OnExit::EndProcess, server.run(tasks.cancelled()));
-    tasks.spawn("webhook configurations", OnExit::EndProcess, register(Arc::clone(app), configurations));
+    tasks.spawn_once(TaskKind::Admission, server.run(tasks.cancelled()));
+    let (app, configurations) = (Arc::clone(app), Arc::new(configurations));
+    let again = move || register(Arc::clone(&app), Arc::clone(&configurations));
+    tasks.spawn(TaskKind::WebhookConfigurations, again);
     Ok(())
 }
 
@@ -157,7 +172,7 @@ fn reach(settings: &Run, bind: SocketAddr) -> Result<webhook::Reach> {
 
 /// The leader's certificate is the one the API server trusts; the others
 /// refuse nothing meanwhile, because failurePolicy is Ignore.
-async fn register(app: Arc<App>, configurations: webhook::configuration::Configurations) {
+async fn register(app: Arc<App>, configurations: Arc<webhook::configuration::Configurations>) {
     loop {
         app.wait_to_lead().await;
         match webhook::apply_configurations(&app.hub, &configurations).await {

@@ -15,6 +15,9 @@ use kube::{Api, Resource};
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
+use crate::telemetry::metrics::counters::Counters;
+use crate::telemetry::metrics::labels::WatchLabel;
+
 /// A broken watch is resumed after this, doubling up to [`SLOWEST_RESUME`]: what
 /// comes back is seen within seconds, however long it was away.
 const FIRST_RESUME: Duration = Duration::from_millis(250);
@@ -49,8 +52,11 @@ pub fn tell_broken(error: &watcher::Error) {
     }
 }
 
+/// Where interruptions are counted.
+pub type Broken = (Counters<WatchLabel>, WatchLabel);
+
 /// Follows the collection until the caller drops the future.
-pub async fn follow<K>(api: Api<K>, config: watcher::Config, mut sink: impl Sink<K>)
+pub async fn follow<K>(api: Api<K>, config: watcher::Config, mut sink: impl Sink<K>, broken: Broken)
 where
     K: Resource + Clone + Debug + DeserializeOwned + Send + 'static,
 {
@@ -62,7 +68,10 @@ where
             Ok(Event::InitDone) => sink.synced(),
             Ok(Event::Apply(object)) => sink.applied(object, false),
             Ok(Event::Delete(object)) => sink.deleted(object),
-            Err(error) => sink.broken(&error),
+            Err(error) => {
+                broken.0.inc(broken.1);
+                sink.broken(&error);
+            }
         }
     }
 }

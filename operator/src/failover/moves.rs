@@ -16,11 +16,12 @@ use atoll_decide::ids::{ClusterName, ObjectKey};
 use kube::api::{ListParams, Patch, PatchParams};
 use kube::{Api, ResourceExt};
 use serde_json::json;
-use tokio::sync::mpsc;
+use tokio::sync::{Mutex, mpsc};
 
 use crate::app::App;
 use crate::clock;
-use crate::telemetry::metrics::labels::HubWriteLabel;
+use crate::telemetry::Metrics;
+use crate::telemetry::metrics::labels::{DropLabel, HubWriteLabel};
 
 /// News that waits to be written.
 const QUEUE: usize = 4096;
@@ -44,25 +45,32 @@ pub struct News {
 #[derive(Clone)]
 pub struct Moves {
     queue: mpsc::Sender<News>,
+    metrics: Arc<Metrics>,
 }
 
+/// What was told and not written yet.
+pub struct Told(Mutex<mpsc::Receiver<News>>);
+
 /// A teller, and what was told.
-pub fn moves() -> (Moves, mpsc::Receiver<News>) {
+pub fn moves(metrics: Arc<Metrics>) -> (Moves, Told) {
     let (sender, receiver) = mpsc::channel(QUEUE);
-    (Moves { queue: sender }, receiver)
+    (Moves { queue: sender, metrics }, Told(Mutex::new(receiver)))
 }
 
 impl Moves {
     /// Tells.
     pub fn tell(&self, news: News) {
+        let (cluster, object) = (news.from.clone(), news.key.clone());
         if self.queue.try_send(news).is_err() {
-            tracing::warn!("news of a move was dropped: too much waits to be written");
+            self.metrics.telling.dropped.inc(DropLabel::Move);
+            tracing::warn!(%cluster, %object, "news of a move was dropped: too much waits to be written");
         }
     }
 }
 
 /// Writes until the task is cancelled.
-pub async fn run(app: Arc<App>, mut queue: mpsc::Receiver<News>) {
+pub async fn run(app: Arc<App>, told: Arc<Told>) {
+    let mut queue = told.0.lock().await;
     while let Some(first) = queue.recv().await {
         let mut batch = vec![first];
         while let Ok(more) = queue.try_recv() {

@@ -18,8 +18,10 @@ use serde_json::json;
 
 use crate::app::App;
 use crate::pipeline::claim;
-use crate::queue::Lane;
+use crate::queue::{AFTER_A_PANIC, Lane};
+use crate::tasks::{About, Panicked, contain, fault_point};
 use crate::telemetry::metrics::labels::HubWriteLabel;
+use crate::telemetry::{Cause, Step};
 
 /// A policy that waits for its templates is looked at so often.
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
@@ -30,10 +32,12 @@ pub async fn run(app: Arc<App>) {
     loop {
         let work = app.policy_identity.next().await;
         app.wait_to_lead().await;
-        match update(&app, &work.key).await {
-            Ok(true) => {}
-            Ok(false) => app.policy_identity.add_after(work.key.clone(), Lane::CatchUp, LOOK_AGAIN),
-            Err(error) => {
+        let step = Step::working(About::default().under(Some(work.key.clone())));
+        match contain(step.run(update(&app, &work.key))).await {
+            Ok(Ok(true)) => {}
+            Err(Panicked) => app.policy_identity.add_after(work.key.clone(), Lane::CatchUp, AFTER_A_PANIC),
+            Ok(Ok(false)) => app.policy_identity.add_after(work.key.clone(), Lane::CatchUp, LOOK_AGAIN),
+            Ok(Err(error)) => {
                 tracing::debug!(policy = %work.key, %error, "policy identity not written");
                 app.policy_identity.add_after(work.key.clone(), Lane::CatchUp, LOOK_AGAIN * 4);
             }
@@ -43,6 +47,7 @@ pub async fn run(app: Arc<App>) {
 
 /// Whether the policy is as it should be; otherwise it is looked at again.
 async fn update(app: &App, reference: &PolicyRef) -> Result<bool, kube::Error> {
+    fault_point!("policy identity", reference);
     let api = api(app, reference);
     let Some(policy) = api.get_metadata_opt(&reference.name).await? else { return Ok(true) };
     let finalizer = finalizer_of(reference);
@@ -90,7 +95,7 @@ fn is_claiming(app: &App, reference: &PolicyRef) -> bool {
     let held =
         app.templates.keys_where(|template| claim::recorded(template).is_some_and(|claim| claim.policy == *reference));
     for key in &held {
-        app.reconcile.add(key.clone(), Lane::User);
+        app.reconcile.add_for(key.clone(), Lane::User, Cause::Policy);
     }
     !held.is_empty()
 }

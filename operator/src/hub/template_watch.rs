@@ -18,7 +18,9 @@ use super::templates::Template;
 use crate::app::App;
 use crate::members::intent::KindInfo;
 use crate::queue::Lane;
-use crate::tasks::{OnExit, Tasks};
+use crate::tasks::{Task, TaskKind, Tasks};
+use crate::telemetry::Cause;
+use crate::telemetry::metrics::labels::WatchLabel;
 use crate::watch::{Sink, follow, is_forbidden, tell_broken};
 
 /// A kind that the hub does not serve is asked for again after this long.
@@ -26,6 +28,8 @@ const ASK_AGAIN: Duration = Duration::from_secs(5);
 
 /// Keeps exactly the wanted kinds watched.
 pub async fn run(app: Arc<App>, tasks: Tasks, mut wanted: watch::Receiver<BTreeSet<Gvk>>) {
+    // Made anew after a panic, this begins with no watch: none of the old ones may go on beside the new ones.
+    let _end_with_it = tasks.cancelled().drop_guard();
     app.synced.wait().await;
     app.update_watched_kinds();
     let mut running: HashMap<Gvk, Tasks> = HashMap::new();
@@ -42,7 +46,8 @@ pub async fn run(app: Arc<App>, tasks: Tasks, mut wanted: watch::Receiver<BTreeS
         for kind in kinds {
             running.entry(kind.clone()).or_insert_with(|| {
                 let group = tasks.child();
-                group.spawn(format!("watch templates {kind}"), OnExit::Report, watch_kind(Arc::clone(&app), kind));
+                let (app, task) = (Arc::clone(&app), Task::from(TaskKind::TemplateWatch).about(&kind));
+                group.spawn(task, move || watch_kind(Arc::clone(&app), kind.clone()));
                 group
             });
         }
@@ -69,7 +74,7 @@ async fn watch_kind(app: Arc<App>, gvk: Gvk) {
                 break kind;
             }
             Err(error) => {
-                tracing::debug!(%gvk, %error, "kind not available");
+                tracing::debug!(kind = %gvk, %error, "kind not available");
                 app.policy_status_of_kind(&gvk);
                 tokio::time::sleep(ASK_AGAIN).await;
             }
@@ -80,8 +85,9 @@ async fn watch_kind(app: Arc<App>, gvk: Gvk) {
         member.watch_kind(&app, &kind);
     }
     let api: Api<DynamicObject> = Api::all_with(app.hub.clone(), &kind.resource);
+    let broken = (app.metrics.watches.clone(), WatchLabel::Template);
     let sink = TemplateSink { app, gvk, kind, seen: HashSet::new() };
-    follow(api, watcher::Config::default(), sink).await;
+    follow(api, watcher::Config::default(), sink, broken).await;
 }
 
 struct TemplateSink {
@@ -113,14 +119,15 @@ impl Sink<DynamicObject> for TemplateSink {
         }
         let template = Template::of(key.clone(), into_value(object), &self.kind);
         if self.app.templates.put(template) {
-            self.app.reconcile.add(key, if listed { Lane::CatchUp } else { Lane::User });
+            let lane = if listed { Lane::CatchUp } else { Lane::User };
+            self.app.reconcile.add_for(key, lane, Cause::Template);
         }
     }
 
     fn deleted(&mut self, object: DynamicObject) {
         let key = self.key(&object);
         if self.app.templates.remove(&key) {
-            self.app.reconcile.add(key, Lane::User);
+            self.app.reconcile.add_for(key, Lane::User, Cause::TemplateGone);
         }
     }
 
@@ -140,7 +147,7 @@ impl Sink<DynamicObject> for TemplateSink {
         self.app.kinds.set_forbidden(&self.gvk, false);
         for key in self.app.templates.keys_of(&self.gvk).difference(&self.seen) {
             self.app.templates.remove(key);
-            self.app.reconcile.add(key.clone(), Lane::CatchUp);
+            self.app.reconcile.add_for(key.clone(), Lane::CatchUp, Cause::TemplateGone);
         }
         self.seen = HashSet::new();
         self.app.templates.set_listed(&self.gvk);

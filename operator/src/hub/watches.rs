@@ -26,42 +26,39 @@ use super::synced::List;
 use crate::app::App;
 use crate::pipeline::claim;
 use crate::queue::Lane;
-use crate::tasks::{OnExit, Tasks};
+use crate::tasks::{Task, TaskKind, Tasks};
+use crate::telemetry::Cause;
+use crate::telemetry::metrics::labels::WatchLabel;
 use crate::validate;
 use crate::watch::{Sink, follow};
 
 /// Starts every watch on the hub but those on templates.
 pub fn start(app: &Arc<App>, tasks: &Tasks) {
-    let policies = |list| PolicySink { app: Arc::clone(app), list, seen: HashSet::new() };
-    spawn::<PropagationPolicy>(app, tasks, "watch propagationpolicies", policies(List::PropagationPolicies));
-    let list = List::ClusterPropagationPolicies;
-    spawn::<ClusterPropagationPolicy>(app, tasks, "watch clusterpropagationpolicies", policies(list));
-    let overrides = |list| OverrideSink { app: Arc::clone(app), list, seen: HashSet::new() };
-    spawn::<OverridePolicy>(app, tasks, "watch overridepolicies", overrides(List::OverridePolicies));
-    spawn::<ClusterOverridePolicy>(
-        app,
-        tasks,
-        "watch clusteroverridepolicies",
-        overrides(List::ClusterOverridePolicies),
-    );
-    let bindings = |list| BindingSink { app: Arc::clone(app), list, before: Vec::new(), seen: HashSet::new() };
-    spawn::<ResourceBinding>(app, tasks, "watch resourcebindings", bindings(List::ResourceBindings));
-    spawn::<ClusterResourceBinding>(
-        app,
-        tasks,
-        "watch clusterresourcebindings",
-        bindings(List::ClusterResourceBindings),
-    );
-    spawn::<Cluster>(app, tasks, "watch clusters", ClusterSink { app: Arc::clone(app), seen: HashSet::new() });
-    spawn::<Namespace>(app, tasks, "watch namespaces", NamespaceSink { app: Arc::clone(app) });
+    let policies = |list| move |app| PolicySink { app, list, seen: HashSet::new() };
+    spawn::<PropagationPolicy, _>(app, tasks, policies(List::PropagationPolicies));
+    spawn::<ClusterPropagationPolicy, _>(app, tasks, policies(List::ClusterPropagationPolicies));
+    let overrides = |list| move |app| OverrideSink { app, list, seen: HashSet::new() };
+    spawn::<OverridePolicy, _>(app, tasks, overrides(List::OverridePolicies));
+    spawn::<ClusterOverridePolicy, _>(app, tasks, overrides(List::ClusterOverridePolicies));
+    let bindings = |list| move |app| BindingSink { app, list, before: Vec::new(), seen: HashSet::new() };
+    spawn::<ResourceBinding, _>(app, tasks, bindings(List::ResourceBindings));
+    spawn::<ClusterResourceBinding, _>(app, tasks, bindings(List::ClusterResourceBindings));
+    spawn::<Cluster, _>(app, tasks, |app| ClusterSink { app, seen: HashSet::new() });
+    spawn::<Namespace, _>(app, tasks, |app| NamespaceSink { app });
 }
 
-fn spawn<K>(app: &Arc<App>, tasks: &Tasks, name: &'static str, sink: impl Sink<K> + 'static)
+fn spawn<K, S>(app: &Arc<App>, tasks: &Tasks, sink: impl Fn(Arc<App>) -> S + Send + 'static)
 where
     K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
+    S: Sink<K> + 'static,
 {
-    let api: Api<K> = Api::all(app.hub.clone());
-    tasks.spawn(name, OnExit::EndProcess, follow(api, watcher::Config::default(), sink));
+    let app = Arc::clone(app);
+    let task = Task::from(TaskKind::HubWatch).about(&K::plural(&()));
+    tasks.spawn(task, move || {
+        let api: Api<K> = Api::all(app.hub.clone());
+        let broken = (app.metrics.watches.clone(), WatchLabel::Hub);
+        follow(api, watcher::Config::default(), sink(Arc::clone(&app)), broken)
+    });
 }
 
 /// Whose name a policy goes by.
@@ -91,7 +88,7 @@ impl PolicySink {
                 || states.iter().any(|known| selects(known, &template.key, &template.labels))
         });
         for key in keys {
-            self.app.reconcile.add(key, lane);
+            self.app.reconcile.add_for(key, lane, Cause::Policy);
         }
         self.app.policy_status.add(reference.clone(), lane);
         self.app.policy_identity.add(reference.clone(), lane);
@@ -166,7 +163,7 @@ impl OverrideSink {
     fn touch(&self, states: &[&Checked], lane: Lane) {
         let concerns = |key: &ObjectKey, labels: &_| states.iter().any(|policy| policy.matches(key, labels).is_some());
         for key in self.app.templates.keys_where(|template| concerns(&template.key, &template.labels)) {
-            self.app.reconcile.add(key, lane);
+            self.app.reconcile.add_for(key, lane, Cause::Override);
         }
         self.app.members.namespaces_changed(&self.app.namespaces.names());
     }
@@ -230,7 +227,7 @@ impl BindingSink {
         if self.app.bindings.remove(&key, uid) {
             self.app.fleet.forget_binding(&key);
             self.app.forget_template(&key);
-            self.app.reconcile.add(key, lane);
+            self.app.reconcile.add_for(key, lane, Cause::BindingGone);
         }
     }
 }
@@ -258,7 +255,8 @@ impl<B: BindingKind + ResourceExt + Send> Sink<B> for BindingSink {
             return;
         }
         if !looks_the_same {
-            self.app.reconcile.add(key.clone(), if listed { Lane::CatchUp } else { Lane::User });
+            let lane = if listed { Lane::CatchUp } else { Lane::User };
+            self.app.reconcile.add_for(key.clone(), lane, Cause::Binding);
         }
         if before.is_none() && !self.app.wanted_kinds.borrow().contains(&key.gvk) {
             self.app.update_watched_kinds();

@@ -16,7 +16,9 @@ use super::{discovery, namespaces};
 use crate::app::App;
 use crate::failover::moves::News;
 use crate::queue::Lane;
+use crate::tasks::{About, contain, fault_point};
 use crate::telemetry::metrics::labels::{ApplyLabel, DeleteLabel, DriftLabel};
+use crate::telemetry::{Cause, Origin, Step, steps};
 use atoll_crds::atoll::isolation_snapshot::MovePhase;
 use atoll_decide::ids::ObjectKey;
 use tokio_util::sync::CancellationToken;
@@ -44,18 +46,44 @@ pub async fn run(app: Arc<App>, member: Arc<Member>, cancel: CancellationToken) 
             member.lane.abandon(turn);
             continue;
         }
-        let mut ended = carry_out(&app, &member, &turn).await;
-        if let Ended::Failed(Failure::NamespaceMissing(_)) = ended
-            && let Some(namespace) = &turn.key.namespace
-        {
-            // The object's namespace comes first; it is made at once.
-            ended = match namespaces::ensure(&app, &member, namespace.as_str()).await {
-                Ok(()) => carry_out(&app, &member, &turn).await,
-                Err(failure) => Ended::Failed(failure),
-            };
+        let began = tokio::time::Instant::now();
+        let step = Step::applying(about(&app, &member, &turn)).of(&turn.origin);
+        let ended = contain(step.run(attempt(&app, &member, &turn))).await;
+        // What makes this panic waits longer and longer; the lane goes on.
+        let ended = ended.unwrap_or_else(|panicked| Ended::Failed(Failure::Defect(panicked.to_string())));
+        if !matches!(ended, Ended::NotYet(_)) {
+            app.metrics.members.latency.observe(&member.name, began.elapsed());
         }
         settle(&app, &member, turn, &ended);
     }
+}
+
+fn about(app: &App, member: &Member, turn: &Turn) -> About {
+    let about = About::object(&turn.key).on(&member.name);
+    match app.bindings.get(&turn.key) {
+        Some(binding) => about.under(App::policy_of(&binding)).bound(&binding.reference),
+        None => about,
+    }
+}
+
+async fn attempt(app: &App, member: &Member, turn: &Turn) -> Ended {
+    fault_point!("carrying", &turn.key);
+    let ended = match carry_out(app, member, turn).await {
+        Ended::Failed(Failure::NamespaceMissing(why)) => match &turn.key.namespace {
+            // The object's namespace comes first; it is made at once.
+            Some(namespace) => match namespaces::ensure(app, member, namespace.as_str()).await {
+                Ok(()) => carry_out(app, member, turn).await,
+                Err(failure) => Ended::Failed(failure),
+            },
+            None => Ended::Failed(Failure::NamespaceMissing(why)),
+        },
+        ended => ended,
+    };
+    if let Ended::Failed(failure) = &ended {
+        steps::record_error(failure);
+        tracing::debug!(cluster = %member.name, object = %turn.key, %failure, "order not carried out");
+    }
+    ended
 }
 
 async fn carry_out(app: &App, member: &Member, turn: &Turn) -> Ended {
@@ -67,9 +95,14 @@ async fn carry_out(app: &App, member: &Member, turn: &Turn) -> Ended {
                 return held;
             }
             let ours = member.copies.get(&turn.key).filter(super::copies::Copy::may_be_overwritten);
+            // The watch may be quicker than the answer.
+            member.applied.note(&turn.key, Origin::now());
             let applied = address.apply(manifest, *on_foreign, ours.as_ref().map(|copy| &*copy.uid)).await;
             match applied {
                 Ok(applied) => {
+                    if !applied.wrote {
+                        member.applied.forget(&turn.key);
+                    }
                     observe_applied(app, member, turn, &applied);
                     Ended::Done
                 }
@@ -160,7 +193,7 @@ fn gone(app: &App, member: &Member, key: &ObjectKey, how: DeleteLabel) -> Ended 
         phase: MovePhase::Completed,
         reason: "OldCopyRemoved",
     });
-    app.reconcile.add(key.clone(), Lane::User);
+    app.reconcile.add_for(key.clone(), Lane::User, Cause::CopyGone);
     app.status_due(key);
     member.acted.notify_one();
     Ended::Done
@@ -170,7 +203,6 @@ fn settle(app: &App, member: &Member, turn: Turn, ended: &Ended) {
     let key = turn.key.clone();
     let is_apply = matches!(turn.order.intent, Intent::Apply { .. });
     if let Ended::Failed(failure) = ended {
-        tracing::debug!(cluster = %member.name, object = %key, %failure, "order not carried out");
         if is_apply {
             app.metrics.members.applies.inc(label(failure));
         } else {
@@ -215,6 +247,7 @@ fn label(failure: &Failure) -> ApplyLabel {
         Failure::Unauthorized(_) | Failure::Forbidden(_) => ApplyLabel::Denied,
         Failure::KindMissing | Failure::NamespaceMissing(_) | Failure::Terminating(_) => ApplyLabel::Missing,
         Failure::Rejected(_) | Failure::Paused(_) => ApplyLabel::Rejected,
+        Failure::Defect(_) => ApplyLabel::Defect,
         Failure::Foreign(_) => ApplyLabel::Foreign,
         Failure::Raced(_) => ApplyLabel::Raced,
     }

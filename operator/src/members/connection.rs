@@ -107,7 +107,7 @@ fn config(endpoint: &Endpoint) -> Result<Config, Error> {
 }
 
 /// The certificates of a PEM bundle, as DER.
-fn certificates(pem: &[u8]) -> Result<Vec<Vec<u8>>, Error> {
+pub fn certificates(pem: &[u8]) -> Result<Vec<Vec<u8>>, Error> {
     use rustls::pki_types::CertificateDer;
     use rustls::pki_types::pem::PemObject;
     let certificates: Vec<Vec<u8>> = CertificateDer::pem_slice_iter(pem)

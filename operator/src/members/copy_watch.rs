@@ -10,6 +10,7 @@ use atoll_decide::ids::{Gvk, ObjectKey};
 use kube::core::DynamicObject;
 use kube::runtime::watcher;
 use kube::{Api, ResourceExt};
+use serde_json::Value;
 
 use super::copies::Seen;
 use super::intent::KindInfo;
@@ -17,6 +18,9 @@ use super::member::Member;
 use crate::app::App;
 use crate::hub::template_watch::into_value;
 use crate::queue::Lane;
+use crate::tasks::About;
+use crate::telemetry::metrics::labels::WatchLabel;
+use crate::telemetry::{Cause, Step};
 use crate::watch::{Sink, follow};
 
 /// A watch is renewed so often, which also finds one whose connection is dead.
@@ -28,8 +32,9 @@ const OURS: &str = "karmada.io/managed=true";
 /// Watches until the task is cancelled.
 pub async fn run(app: Arc<App>, member: Arc<Member>, gvk: Gvk, kind: Arc<KindInfo>) {
     let api: Api<DynamicObject> = Api::all_with(member.connection.work.clone(), &kind.resource);
+    let broken = (app.metrics.watches.clone(), WatchLabel::Copy);
     let sink = CopySink { app, member, gvk, before: HashMap::new(), seen: HashSet::new() };
-    follow(api, watcher::Config::default().labels(OURS).timeout(RENEW_SECONDS), sink).await;
+    follow(api, watcher::Config::default().labels(OURS).timeout(RENEW_SECONDS), sink, broken).await;
 }
 
 struct CopySink {
@@ -54,7 +59,28 @@ impl CopySink {
         self.member.lane.lost(&key);
         self.app.fleet.observe_lost(&key, &self.member.name);
         self.app.status_due(&key);
-        self.app.reconcile.add(key, lane);
+        self.app.reconcile.add_for(key, lane, Cause::CopyLost);
+    }
+
+    fn observe(&self, key: ObjectKey, live: &Value, seen: Seen, listed: bool) {
+        if self.app.fleet.observe_copy(&key, &self.member.name, live, false) {
+            self.app.status_due(&key);
+            // Health moves decisions: a replacement became healthy.
+            self.app.health_changed(&key);
+        }
+        if seen == Seen::Changed {
+            let lane = if listed { Lane::CatchUp } else { Lane::User };
+            self.app.reconcile.add_for(key, lane, Cause::Copy);
+        }
+    }
+
+    fn gone(&self, object: &DynamicObject) {
+        let key = self.key(object);
+        let uid = object.uid().unwrap_or_default();
+        // It may have been made anew already, and the answer to that was quicker.
+        if self.member.copies.get(&key).is_none_or(|copy| *copy.uid == *uid) {
+            self.lost(key, Lane::User);
+        }
     }
 }
 
@@ -76,23 +102,13 @@ impl Sink<DynamicObject> for CopySink {
         if seen == Seen::Stale {
             return;
         }
-        if self.app.fleet.observe_copy(&key, &self.member.name, &live, false) {
-            self.app.status_due(&key);
-            // Health moves decisions: a replacement became healthy.
-            self.app.health_changed(&key);
-        }
-        if seen == Seen::Changed {
-            self.app.reconcile.add(key, if listed { Lane::CatchUp } else { Lane::User });
-        }
+        let origin = self.member.applied.take(&key);
+        let about = About::object(&key).on(&self.member.name);
+        Step::observing(about).of(&origin).run_now(|| self.observe(key, &live, seen, listed));
     }
 
     fn deleted(&mut self, object: DynamicObject) {
-        let key = self.key(&object);
-        let uid = object.uid().unwrap_or_default();
-        // It may have been made anew already, and the answer to that was quicker.
-        if self.member.copies.get(&key).is_none_or(|copy| *copy.uid == *uid) {
-            self.lost(key, Lane::User);
-        }
+        self.gone(&object);
     }
 
     fn broken(&mut self, error: &watcher::Error) {

@@ -31,6 +31,8 @@ pub enum Failure {
     Raced(String),
     /// Deletes, or all writes, wait for a person there.
     Paused(String),
+    /// A defect of ours: carrying it out panicked.
+    Defect(String),
 }
 
 impl Failure {
@@ -79,7 +81,9 @@ impl Failure {
             }
             // The user has to change something, here or there; that change
             // comes as a new intent or as a member event.
-            Self::Rejected(_) | Self::Foreign(_) => doubling(Duration::from_secs(1), Duration::from_mins(5)),
+            Self::Rejected(_) | Self::Foreign(_) | Self::Defect(_) => {
+                doubling(Duration::from_secs(1), Duration::from_mins(5))
+            }
         }
     }
 
@@ -94,7 +98,8 @@ impl Failure {
             | Self::NamespaceMissing(_)
             | Self::Terminating(_)
             | Self::Raced(_)
-            | Self::Paused(_) => false,
+            | Self::Paused(_)
+            | Self::Defect(_) => false,
         }
     }
 
@@ -117,6 +122,7 @@ impl fmt::Display for Failure {
             }
             Self::Foreign(why) => write!(f, "ResourceConflict: {why}"),
             Self::Paused(why) => write!(f, "Paused: {why}"),
+            Self::Defect(why) => f.write_str(why),
         }
     }
 }

@@ -8,7 +8,7 @@ mod breaker;
 mod budget;
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use atoll_decide::first_write::OnForeign;
@@ -21,20 +21,32 @@ use super::failure::Failure;
 use super::intent::{Intent, Order};
 use crate::clock;
 use crate::queue::{self, Queue, Work};
+use crate::telemetry::Origin;
 
 /// The orders of one member.
+#[derive(Default)]
 pub struct Lane {
     queue: Queue<ObjectKey>,
+    shared: Arc<Shared>,
+}
+
+#[derive(Default)]
+struct Shared {
     state: Mutex<State>,
     slot_freed: Notify,
 }
 
 /// What a scraper reads of a lane.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Reading {
     /// Orders not carried out yet.
     pub depth: u64,
     /// Orders that replaced a waiting one, since the lane began.
     pub coalesced: u64,
+    /// Orders being carried out.
+    pub in_flight: u64,
+    /// How many may be carried out at once now.
+    pub limit: u64,
     /// The breaker holds requests back.
     pub open: bool,
 }
@@ -55,17 +67,47 @@ struct Wanted {
     /// Moves with each new order, so that the end of an old attempt does not
     /// clear a newer wish.
     version: u64,
+    origin: Origin,
 }
 
-/// An order being carried out. Ends with [`Lane::settle`].
+/// An order being carried out. Ends with [`Lane::settle`]; one that is dropped,
+/// as by a panic, gives its slot back and comes again.
 pub struct Turn {
     /// The object.
     pub key: ObjectKey,
     /// What is wanted of it.
     pub order: Order,
+    /// The step that ordered it.
+    pub origin: Origin,
     version: u64,
     started: tokio::time::Instant,
+    slot: Slot,
     _work: Work<ObjectKey>,
+}
+
+/// A place among the requests under way.
+struct Slot {
+    shared: Arc<Shared>,
+    /// The breaker has been told how it went.
+    told: bool,
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        let mut state = self.shared.lock();
+        state.in_flight = state.in_flight.saturating_sub(1);
+        if !self.told {
+            state.breaker.unused(clock::mono());
+        }
+        drop(state);
+        self.shared.slot_freed.notify_waiters();
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// How a turn went.
@@ -81,12 +123,6 @@ pub enum Ended {
     Failed(Failure),
 }
 
-impl Default for Lane {
-    fn default() -> Self {
-        Self { queue: Queue::default(), state: Mutex::default(), slot_freed: Notify::new() }
-    }
-}
-
 impl Lane {
     /// Wants `order` of the object instead of whatever was wanted before.
     pub fn submit(&self, key: ObjectKey, order: Order, lane: queue::Lane) {
@@ -94,7 +130,11 @@ impl Lane {
         state.coalesced += u64::from(state.wanted.contains_key(&key));
         state.versions += 1;
         let version = state.versions;
-        state.wanted.insert(key.clone(), Wanted { order, attempts: 0, version });
+        let mut origin = Origin::now();
+        if let Some(replaced) = state.wanted.remove(&key) {
+            origin = origin.instead_of(replaced.origin);
+        }
+        state.wanted.insert(key.clone(), Wanted { order, attempts: 0, version, origin });
         drop(state);
         self.queue.add(key, lane);
     }
@@ -138,7 +178,13 @@ impl Lane {
     /// What a scraper reads.
     pub fn reading(&self) -> Reading {
         let state = self.lock();
-        Reading { depth: state.wanted.len() as u64, coalesced: state.coalesced, open: state.breaker.is_open() }
+        Reading {
+            depth: state.wanted.len() as u64,
+            coalesced: state.coalesced,
+            in_flight: state.in_flight as u64,
+            limit: state.budget.limit() as u64,
+            open: state.breaker.is_open(),
+        }
     }
 
     /// Something at the member has answered: a probe, a watch.
@@ -147,7 +193,7 @@ impl Lane {
         if state.breaker.is_open() {
             state.breaker.answered();
             drop(state);
-            self.slot_freed.notify_waiters();
+            self.shared.slot_freed.notify_waiters();
         }
     }
 
@@ -155,20 +201,20 @@ impl Lane {
     pub async fn next(&self) -> Turn {
         loop {
             let work = self.queue.next().await;
-            self.enter().await;
-            let mut state = self.lock();
+            let slot = self.enter().await;
+            let state = self.lock();
             if let Some(wanted) = state.wanted.get(&work.key) {
                 return Turn {
                     key: work.key.clone(),
                     order: wanted.order.clone(),
+                    origin: wanted.origin.clone(),
                     version: wanted.version,
                     started: tokio::time::Instant::now(),
+                    slot,
                     _work: work,
                 };
             }
-            state.breaker.unused(clock::mono());
             drop(state);
-            self.leave();
         }
     }
 
@@ -178,10 +224,9 @@ impl Lane {
     }
 
     /// Ends a turn without having done anything.
+    #[expect(clippy::unused_self, reason = "a turn goes back to its lane")]
     pub fn abandon(&self, turn: Turn) {
         drop(turn);
-        self.lock().breaker.unused(clock::mono());
-        self.leave();
     }
 
     /// Wants nothing any more: what was ordered under an earlier leadership is
@@ -193,13 +238,13 @@ impl Lane {
     /// Ends a turn: frees its slot, tells breaker and budget, and keeps the
     /// order for another attempt when it did not come to an end. Returns
     /// whether this turn opened the breaker.
-    #[expect(clippy::needless_pass_by_value, reason = "a turn ends here, and with it the work on its key")]
-    pub fn settle(&self, turn: Turn, ended: &Ended) -> bool {
+    pub fn settle(&self, mut turn: Turn, ended: &Ended) -> bool {
+        turn.slot.told = true;
         let mut state = self.lock();
         let opened = match ended {
             Ended::Failed(failure) if failure.is_silence() => state.breaker.silent(clock::mono()),
             // Nothing was asked, so nothing has answered.
-            Ended::NotYet(_) | Ended::Failed(Failure::Paused(_)) => {
+            Ended::NotYet(_) | Ended::Failed(Failure::Paused(_) | Failure::Defect(_)) => {
                 state.breaker.unused(clock::mono());
                 false
             }
@@ -226,7 +271,6 @@ impl Lane {
             }
         }
         drop(state);
-        self.leave();
         opened
     }
 
@@ -239,9 +283,9 @@ impl Lane {
         }
     }
 
-    async fn enter(&self) {
+    async fn enter(&self) -> Slot {
         loop {
-            let freed = self.slot_freed.notified();
+            let freed = self.shared.slot_freed.notified();
             tokio::pin!(freed);
             freed.as_mut().enable();
             let wait = {
@@ -252,7 +296,7 @@ impl Lane {
                     match state.breaker.admit(clock::mono()) {
                         Gate::Pass => {
                             state.in_flight += 1;
-                            return;
+                            return Slot { shared: Arc::clone(&self.shared), told: false };
                         }
                         Gate::Wait(until) => Some(until.since(clock::mono())),
                         Gate::WaitForTrial => None,
@@ -271,22 +315,13 @@ impl Lane {
         }
     }
 
-    fn leave(&self) {
-        let mut state = self.lock();
-        state.in_flight = state.in_flight.saturating_sub(1);
-        drop(state);
-        self.slot_freed.notify_waiters();
-    }
-
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shared.lock()
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use atoll_decide::ids::Gvk;
     use atoll_decide::render::Manifest;
     use kube::core::ApiResource;

@@ -19,6 +19,7 @@ use super::member::Member;
 use crate::app::App;
 use crate::hub::cluster_write::{self, Written};
 use crate::queue::Lane;
+use crate::telemetry::Cause;
 
 /// While copies leave, the Cluster is looked at so often.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
@@ -141,7 +142,7 @@ fn take_away(app: &Arc<App>, member: &Arc<Member>, keep: bool) -> usize {
             // Its binding still counts on it: the pipeline moves it away first
             // (a deleting cluster is no candidate) and then removes the copy.
             waits = true;
-            app.reconcile.add(key, Lane::User);
+            app.reconcile.add_for(key, Lane::User, Cause::ClusterLeaves);
         }
     }
     if waits {

@@ -16,6 +16,7 @@ use kube::Api;
 use kube::runtime::watcher;
 use tokio::sync::{Notify, watch};
 
+use super::applies::Applies;
 use super::approval::{self, Approval};
 use super::connection::{Connection, Endpoint};
 use super::copies::Copies;
@@ -32,7 +33,8 @@ use crate::app::App;
 use crate::clock;
 use crate::hub::template_watch;
 use crate::queue::Queue;
-use crate::tasks::{OnExit, Tasks};
+use crate::tasks::{Task, TaskKind, Tasks};
+use crate::telemetry::metrics::labels::WatchLabel;
 use crate::watch::follow;
 
 /// Workers of the lane: the most its budget ever allows.
@@ -66,6 +68,8 @@ pub struct Member {
     pub acted: Notify,
     /// What it said of the hub it last obeyed.
     pub hub_mark: hub_mark::Known,
+    /// Applies whose result the watch has not shown yet.
+    pub applied: Applies,
     /// A person's word on deletes that wait.
     pub approval: Approval,
     inner: Mutex<Inner>,
@@ -95,6 +99,8 @@ struct Inner {
     told_of_wait: Option<&'static str>,
     /// When a leave was first looked at.
     leave_since: Option<Mono>,
+    /// Orphans, as last counted.
+    orphans: u64,
 }
 
 /// Whether what should and what does run there has been compared.
@@ -127,6 +133,7 @@ impl Member {
             taints_seen: BTreeMap::new(),
             told_of_wait: None,
             leave_since: None,
+            orphans: 0,
         };
         Self {
             name,
@@ -141,6 +148,7 @@ impl Member {
             namespaces: Queue::default(),
             acted: Notify::new(),
             hub_mark: hub_mark::Known::default(),
+            applied: Applies::default(),
             approval: Approval::default(),
             inner: Mutex::new(inner),
             tasks,
@@ -149,30 +157,59 @@ impl Member {
 
     /// Starts its tasks.
     pub fn start(self: &Arc<Self>, app: &Arc<App>) {
-        let name = |what: &str| format!("{what} of {}", self.name);
         for _ in 0..WORKERS {
-            let run = carry::run(Arc::clone(app), Arc::clone(self), self.tasks.cancelled());
-            self.tasks.spawn_to_its_end(name("lane"), OnExit::EndProcess, run);
+            let cancel = self.tasks.cancelled();
+            let again = self.again(app, move |app, member| carry::run(app, member, cancel.clone()));
+            self.tasks.spawn_to_its_end(self.task(TaskKind::Lane), again);
         }
-        self.tasks.spawn(name("api probe"), OnExit::EndProcess, health::watch_api(Arc::clone(app), Arc::clone(self)));
-        self.tasks.spawn(name("data probe"), OnExit::EndProcess, health::watch_data(Arc::clone(app), Arc::clone(self)));
-        let work = &self.connection.work;
-        let nodes: Api<Node> = Api::all(work.clone());
-        let pods: Api<Pod> = Api::all(work.clone());
+        self.spawn(TaskKind::ApiProbe, self.again(app, health::watch_api));
+        self.spawn(TaskKind::DataProbe, self.again(app, health::watch_data));
         let all = || watcher::Config::default().timeout(copy_watch::RENEW_SECONDS);
-        self.tasks.spawn(name("node watch"), OnExit::Report, follow(nodes, all(), Nodes::new(self.inventory.clone())));
-        self.tasks.spawn(name("pod watch"), OnExit::Report, follow(pods, all(), Pods::new(self.inventory.clone())));
-        self.tasks.spawn(name("discovery"), OnExit::EndProcess, Arc::clone(self).discover(Arc::clone(app)));
-        self.tasks.spawn(name("status"), OnExit::EndProcess, facts::run(Arc::clone(app), Arc::clone(self)));
-        let todo = self.namespaces.clone();
-        self.tasks.spawn(
-            name("namespaces"),
-            OnExit::EndProcess,
-            namespaces::run(Arc::clone(app), Arc::clone(self), todo),
+        self.spawn(
+            TaskKind::NodeWatch,
+            self.again(app, move |app, member| async move {
+                let nodes: Api<Node> = Api::all(member.connection.work.clone());
+                let broken = (app.metrics.watches.clone(), WatchLabel::Node);
+                follow(nodes, all(), Nodes::new(member.inventory.clone()), broken).await;
+            }),
         );
-        self.tasks.spawn(name("orphans"), OnExit::EndProcess, orphans::run(Arc::clone(app), Arc::clone(self)));
-        self.tasks.spawn(name("approvals"), OnExit::EndProcess, approval::run(Arc::clone(app), Arc::clone(self)));
-        self.tasks.spawn(name("hub mark"), OnExit::EndProcess, hub_mark::run(Arc::clone(app), Arc::clone(self)));
+        self.spawn(
+            TaskKind::PodWatch,
+            self.again(app, move |app, member| async move {
+                let pods: Api<Pod> = Api::all(member.connection.work.clone());
+                let broken = (app.metrics.watches.clone(), WatchLabel::Pod);
+                follow(pods, all(), Pods::new(member.inventory.clone()), broken).await;
+            }),
+        );
+        self.spawn(TaskKind::Discovery, self.again(app, |app, member| member.discover(app)));
+        self.spawn(TaskKind::Facts, self.again(app, facts::run));
+        self.spawn(
+            TaskKind::Namespaces,
+            self.again(app, |app, member| {
+                let todo = member.namespaces.clone();
+                namespaces::run(app, member, todo)
+            }),
+        );
+        self.spawn(TaskKind::Orphans, self.again(app, orphans::run));
+        self.spawn(TaskKind::Approvals, self.again(app, approval::run));
+        self.spawn(TaskKind::HubMark, self.again(app, hub_mark::run));
+    }
+
+    fn task(&self, kind: TaskKind) -> Task {
+        Task::on(kind, &self.name)
+    }
+
+    fn spawn<F: Future<Output = ()> + Send + 'static>(&self, kind: TaskKind, make: impl FnMut() -> F + Send + 'static) {
+        self.tasks.spawn(self.task(kind), make);
+    }
+
+    /// Makes a task of this unit, as often as it has to be made.
+    fn again<F, R>(self: &Arc<Self>, app: &Arc<App>, run: R) -> impl FnMut() -> F + Send + use<F, R>
+    where
+        R: Fn(Arc<App>, Arc<Self>) -> F + Send + 'static,
+    {
+        let (app, member) = (Arc::clone(app), Arc::clone(self));
+        move || run(Arc::clone(&app), Arc::clone(&member))
     }
 
     /// Stops its tasks and waits for them.
@@ -189,8 +226,10 @@ impl Member {
 
     fn start_copy_watch(self: &Arc<Self>, app: &Arc<App>, gvk: &Gvk, kind: &Arc<KindInfo>) -> Tasks {
         let group = self.tasks.child();
-        let run = copy_watch::run(Arc::clone(app), Arc::clone(self), gvk.clone(), Arc::clone(kind));
-        group.spawn(format!("watch {gvk} of {}", self.name), OnExit::Report, run);
+        let task = self.task(TaskKind::CopyWatch).about(gvk);
+        let (gvk, kind) = (gvk.clone(), Arc::clone(kind));
+        let watch = move |app, member| copy_watch::run(app, member, gvk.clone(), Arc::clone(&kind));
+        group.spawn(task, self.again(app, watch));
         group
     }
 
@@ -341,6 +380,16 @@ impl Member {
     pub fn leave_waits(&self) -> Duration {
         let now = clock::mono();
         now.since(*self.lock().leave_since.get_or_insert(now))
+    }
+
+    /// Orphans there, as last counted.
+    pub fn orphans(&self) -> u64 {
+        self.lock().orphans
+    }
+
+    /// So many orphans were counted.
+    pub fn put_orphans(&self, count: usize) {
+        self.lock().orphans = count as u64;
     }
 
     /// Whether it is news that a leave waits for this reason.

@@ -20,7 +20,9 @@ use super::intent::KindInfo;
 use super::member::Member;
 use crate::app::App;
 use crate::hub::namespaces::Synced;
-use crate::queue::{Lane, Queue};
+use crate::queue::{AFTER_A_PANIC, Lane, Queue};
+use crate::tasks::{About, contain, fault_point};
+use crate::telemetry::Step;
 
 /// A failed attempt is repeated after this.
 const TRY_AGAIN: Duration = Duration::from_secs(2);
@@ -48,10 +50,18 @@ pub async fn run(app: Arc<App>, member: Arc<Member>, todo: Queue<Todo>) {
     }
     loop {
         let work = todo.next().await;
-        let done = match &work.key {
-            _ if !app.leads() => Err(Failure::Busy("this replica does not lead".into())),
-            Todo::Ensure(name) => ensure(&app, &member, name).await,
-            Todo::Delete { name, uid } => delete(&app, &member, name, uid).await,
+        let step = Step::working(About::cluster(&member.name));
+        let done = contain(step.run(async {
+            fault_point!("namespace", &member.name);
+            match &work.key {
+                _ if !app.leads() => Err(Failure::Busy("this replica does not lead".into())),
+                Todo::Ensure(name) => ensure(&app, &member, name).await,
+                Todo::Delete { name, uid } => delete(&app, &member, name, uid).await,
+            }
+        }));
+        let Ok(done) = done.await else {
+            todo.add_after(work.key.clone(), Lane::CatchUp, AFTER_A_PANIC);
+            continue;
         };
         if let Err(failure) = done {
             tracing::debug!(cluster = %member.name, namespace = ?work.key, %failure, "namespace not synced");

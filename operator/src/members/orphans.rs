@@ -22,6 +22,7 @@ pub async fn run(app: Arc<App>, member: Arc<Member>) {
     loop {
         tokio::time::sleep(LOOK_EVERY).await;
         let found = find(&app, &member);
+        member.put_orphans(found.len());
         // Twice in a row: a binding that is just going takes its copies along.
         if found == before && found != told && app.leads() {
             if !found.is_empty() {

@@ -19,8 +19,9 @@ use super::member::Member;
 use crate::app::App;
 use crate::clock;
 use crate::hub::cluster_write::{self, Written};
-use crate::queue::Lane;
-use crate::tasks::Tasks;
+use crate::queue::{AFTER_A_PANIC, Lane};
+use crate::tasks::{About, Panicked, Tasks, contain, fault_point};
+use crate::telemetry::Step;
 use crate::validate;
 
 /// A Cluster that could not be worked on is looked at again after this.
@@ -68,9 +69,11 @@ pub async fn run(app: Arc<App>, tasks: Tasks) {
     loop {
         let work = app.members.changed.next().await;
         let name = work.key.clone();
-        let next = match update(&app, &tasks, &name).await {
-            Ok(()) => CHECK_SECRET_EVERY,
-            Err(error) => {
+        let step = Step::working(About::cluster(&name));
+        let next = match contain(step.run(update(&app, &tasks, &name))).await {
+            Ok(Ok(())) => CHECK_SECRET_EVERY,
+            Err(Panicked) => AFTER_A_PANIC,
+            Ok(Err(error)) => {
                 tracing::warn!(cluster = %name, %error, "cluster cannot be worked on");
                 tell(&app, &name, &error).await;
                 TRY_AGAIN
@@ -88,6 +91,7 @@ async fn within<T, E: Into<Error>>(request: impl Future<Output = Result<T, E>>) 
 }
 
 async fn update(app: &Arc<App>, tasks: &Tasks, name: &ClusterName) -> Result<(), Error> {
+    fault_point!("member", name);
     let Some(cluster) = app.clusters.get(name) else {
         remove(app, name).await;
         return Ok(());
@@ -150,7 +154,7 @@ async fn start(app: &Arc<App>, tasks: &Tasks, cluster: &Cluster, endpoint: Endpo
     if let Some(old) = app.members.put(Arc::clone(&member)) {
         old.stop().await;
     }
-    app.metrics.health.probes.join(&name);
+    app.metrics.join(&name);
     member.start(app);
     for kind in app.watched_kinds() {
         member.watch_kind(app, &kind);
@@ -164,7 +168,7 @@ async fn start(app: &Arc<App>, tasks: &Tasks, cluster: &Cluster, endpoint: Endpo
 async fn remove(app: &Arc<App>, name: &ClusterName) {
     if let Some(member) = app.members.take(name) {
         member.stop().await;
-        app.metrics.health.probes.leave(name);
+        app.metrics.leave(name);
         tracing::info!(cluster = %name, "member left");
     }
     app.forget_cluster(name);

@@ -27,6 +27,9 @@ use crate::members::intent::{Intent, Order};
 use crate::members::leave;
 use crate::members::member::Member;
 use crate::queue::Lane;
+use crate::tasks::About;
+use crate::telemetry::Step;
+use crate::telemetry::metrics::labels::StepLabel;
 use crate::validate::policy::Policy;
 
 /// Delivers a binding that a policy stands behind.
@@ -82,13 +85,24 @@ async fn order_targets(
         return Ok(());
     }
     let delivery = Delivery { app, template, binding, divided, fleet };
+    let about = About::object(&template.key).under(App::policy_of(binding)).bound(&binding.reference);
+    let rendered = Step::rendering(about).run(render_and_order(delivery, &open, &inputs));
+    super::timed(app, StepLabel::Render, rendered).await
+}
+
+async fn render_and_order(
+    delivery: Delivery<'_>,
+    open: &[(&Target, Arc<Member>)],
+    inputs: &Inputs,
+) -> Result<(), Error> {
+    let Delivery { app, template, .. } = delivery;
     let content = content(app, template).await?;
     let Some(content) = content else { return Ok(()) };
-    let manifests = render(delivery, &content, &open);
+    let manifests = render(delivery, &content, open);
     let mut failure = None;
     for ((target, member), manifest) in open.iter().zip(manifests) {
         match manifest {
-            Ok(manifest) => order(delivery, member, target, &manifest, &inputs),
+            Ok(manifest) => order(delivery, member, target, &manifest, inputs),
             Err(error) => {
                 app.fleet.observe_failure(&template.key, &target.cluster, error.to_string(), true);
                 app.status_due(&template.key);
@@ -353,7 +367,7 @@ fn remove_dropped(
         if is_leaving(&member, &template.key) {
             continue;
         }
-        tracing::info!(object = %template.key, cluster = %member.name, why, "removing a dropped copy");
+        tracing::info!(object = %template.key, cluster = %member.name, binding = %binding.reference, why, "removing a dropped copy");
         let intent = Intent::Delete { binding: mark.clone() };
         member.lane.submit(template.key.clone(), Order { intent, kind: app.kind(&template.key) }, Lane::User);
     }

@@ -20,7 +20,9 @@ use crate::app::App;
 use crate::clock;
 use crate::hub::bindings::Binding;
 use crate::hub::policies::Known;
-use crate::queue::Lane;
+use crate::queue::{AFTER_A_PANIC, Lane};
+use crate::tasks::{About, Panicked, contain, fault_point};
+use crate::telemetry::Step;
 use crate::telemetry::metrics::labels::HubWriteLabel;
 use crate::validate;
 
@@ -42,12 +44,14 @@ pub async fn run(app: Arc<App>) {
             app.policy_status.add_after(work.key.clone(), Lane::CatchUp, AT_MOST_EVERY);
             continue;
         }
-        match update(&app, &work.key).await {
-            Ok(true) => {
+        let step = Step::working(About::default().under(Some(work.key.clone())));
+        match contain(step.run(update(&app, &work.key))).await {
+            Ok(Ok(true)) => {
                 written.insert(work.key.clone(), clock::mono());
             }
-            Ok(false) => {}
-            Err(error) => {
+            Ok(Ok(false)) => {}
+            Err(Panicked) => app.policy_status.add_after(work.key.clone(), Lane::CatchUp, AFTER_A_PANIC),
+            Ok(Err(error)) => {
                 tracing::debug!(policy = %work.key, %error, "policy status not written");
                 app.policy_status.add_after(work.key.clone(), Lane::CatchUp, AT_MOST_EVERY);
             }
@@ -56,6 +60,7 @@ pub async fn run(app: Arc<App>) {
 }
 
 async fn update(app: &App, reference: &PolicyRef) -> Result<bool, kube::Error> {
+    fault_point!("policy status", reference);
     let Some(known) = app.policies.get(reference) else { return Ok(false) };
     if let Known::Valid(policy) = &known {
         let mut kinds = policy.matching.selectors.iter().map(|selector| &selector.gvk);

@@ -24,6 +24,7 @@ use crate::members::intent::{Intent, KindInfo, Order};
 use crate::members::member::Member;
 use crate::pipeline::binding::finalizer_of;
 use crate::queue::Lane;
+use crate::telemetry::Cause;
 use crate::telemetry::metrics::labels::HubWriteLabel;
 
 /// One step towards the end. Each copy that goes brings us back here.
@@ -51,8 +52,8 @@ pub async fn drive(app: &App, key: &ObjectKey, binding: &Binding) -> Result<(), 
         Err(error) => {
             // Without the kind its copies cannot be named; they stay, and so
             // does the binding, until the kind is known again.
-            tracing::warn!(object = %key, %error, "the copies of a deleted template wait");
-            app.reconcile.add_after(key.clone(), Lane::CatchUp, std::time::Duration::from_secs(5));
+            tracing::warn!(object = %key, binding = %binding.reference, %error, "the copies of a deleted template wait");
+            app.reconcile.add_after_for(key.clone(), Lane::CatchUp, Cause::Retry, std::time::Duration::from_secs(5));
             return Ok(());
         }
     };
@@ -128,7 +129,7 @@ pub async fn make_anew_to_go(app: &App, key: &ObjectKey, former: &Binding) -> Re
         Err(kube::Error::Api(status)) if status.code == 409 => {}
         // Nothing can be made in a namespace that is going: what is left is reported as an orphan.
         Err(error) if is_namespace_going(&error) => {
-            tracing::warn!(object = %key, %error, "the copies of a template that went with its namespace are left");
+            tracing::warn!(object = %key, binding = %former.reference, %error, "the copies of a template that went with its namespace are left");
         }
         Err(error) => return Err(Error::hub("making the binding of a deleted template", key)(error)),
     }

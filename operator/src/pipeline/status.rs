@@ -25,8 +25,10 @@ use crate::clock;
 use crate::fleet::Copies;
 use crate::hub::bindings::{Binding, BindingRef};
 use crate::hub::template_watch::into_value;
-use crate::queue::Lane;
+use crate::queue::{AFTER_A_PANIC, Lane};
+use crate::tasks::{About, Panicked, contain, fault_point};
 use crate::telemetry::metrics::labels::HubWriteLabel;
+use crate::telemetry::{Step, steps};
 
 /// A new binding's first status waits at most so long for its targets.
 pub const FIRST_WAIT: Duration = Duration::from_millis(500);
@@ -92,11 +94,25 @@ pub async fn run(app: Arc<App>) {
             app.status.add_after(work.key.clone(), Lane::CatchUp, TRY_AGAIN);
             continue;
         }
-        if let Err(error) = update(&app, &work.key).await {
-            tracing::debug!(object = %work.key, %error, "status not written");
-            app.status.add_after(work.key.clone(), Lane::CatchUp, TRY_AGAIN);
-        }
+        let step = Step::aggregating(About::object(&work.key));
+        let wait = match contain(step.run(update_or_say(&app, &work.key))).await {
+            Ok(true) => continue,
+            Ok(false) => TRY_AGAIN,
+            Err(Panicked) => AFTER_A_PANIC,
+        };
+        app.status.add_after(work.key.clone(), Lane::CatchUp, wait);
     }
+}
+
+/// Whether all is written that has to be.
+async fn update_or_say(app: &App, key: &ObjectKey) -> bool {
+    fault_point!("aggregating", key);
+    let updated = update(app, key).await;
+    if let Err(error) = &updated {
+        steps::record_error(error);
+        tracing::debug!(object = %key, %error, "status not written");
+    }
+    updated.is_ok()
 }
 
 async fn update(app: &App, key: &ObjectKey) -> Result<(), kube::Error> {

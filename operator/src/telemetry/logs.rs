@@ -4,13 +4,18 @@
 //! prints as its result.
 
 use std::env;
+use std::fmt;
 use std::io::IsTerminal;
 
 use anyhow::Context;
-use tracing::Subscriber;
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::fmt::MakeWriter;
-use tracing_subscriber::util::SubscriberInitExt;
+use k8s_openapi::jiff::Timestamp;
+use serde_json::{Map, Value};
+use tracing::field::{Field, Visit};
+use tracing::{Event, Subscriber};
+use tracing_subscriber::fmt::format::{JsonFields, Writer};
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, FormattedFields, MakeWriter};
+use tracing_subscriber::registry::{LookupSpan, Scope};
+use tracing_subscriber::{EnvFilter, Layer};
 
 /// What is logged when nobody says anything. The client library calls each
 /// unanswered request an error, and each watch that breaks; to us they are
@@ -39,17 +44,25 @@ impl Format {
     }
 }
 
-/// Starts logging for the whole process. What is logged is said by
-/// `ATOLL_LOG`, else by `RUST_LOG` (for example `info,atoll::members=debug`).
+/// What is logged, said by `ATOLL_LOG`, else by `RUST_LOG` (for example
+/// `info,atoll::members=debug`).
 ///
 /// An error names the variable whose filter cannot be read.
-pub fn init(format: Format) -> anyhow::Result<()> {
-    let filter = build_filter(env::var("ATOLL_LOG").ok().as_deref(), env::var("RUST_LOG").ok().as_deref())?;
-    let terminal = std::io::stderr().is_terminal();
-    build_subscriber(format.is_json(terminal), terminal, filter, std::io::stderr)
-        .try_init()
-        .context("logging was started twice")
+pub fn filter() -> anyhow::Result<EnvFilter> {
+    build_filter(env::var("ATOLL_LOG").ok().as_deref(), env::var("RUST_LOG").ok().as_deref())
 }
+
+/// The lines, to standard error.
+pub fn lines<S>(format: Format) -> Lines<S>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+{
+    let terminal = std::io::stderr().is_terminal();
+    build(format.is_json(terminal), terminal, std::io::stderr)
+}
+
+/// A layer that writes lines.
+pub type Lines<S> = Box<dyn Layer<S> + Send + Sync>;
 
 fn build_filter(atoll_log: Option<&str>, rust_log: Option<&str>) -> anyhow::Result<EnvFilter> {
     let variables = [("ATOLL_LOG", atoll_log), ("RUST_LOG", rust_log)];
@@ -58,6 +71,16 @@ fn build_filter(atoll_log: Option<&str>, rust_log: Option<&str>) -> anyhow::Resu
     EnvFilter::try_new(text).with_context(|| format!("{name}={text:?} is no log filter"))
 }
 
+pub(super) fn build<S, W>(json: bool, colours: bool, writer: W) -> Lines<S>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    let lines = tracing_subscriber::fmt::layer().with_writer(writer).with_ansi(colours);
+    if json { lines.fmt_fields(JsonFields::new()).event_format(JsonLines).boxed() } else { lines.boxed() }
+}
+
+#[cfg(test)]
 pub(super) fn build_subscriber<W>(
     json: bool,
     colours: bool,
@@ -67,12 +90,72 @@ pub(super) fn build_subscriber<W>(
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).with_ansi(colours);
-    if json {
-        // Flat, so that `jq .cluster` works; spans carry cluster and object.
-        Box::new(lines.json().flatten_event(true).with_current_span(false).with_span_list(true).finish())
-    } else {
-        Box::new(lines.finish())
+    use tracing_subscriber::layer::SubscriberExt;
+    Box::new(tracing_subscriber::registry().with(build(json, colours, writer).with_filter(filter)))
+}
+
+/// One flat JSON object per line, so that `jq .cluster` works: what an event
+/// says goes before what the spans around it say, the inner before the outer.
+struct JsonLines;
+
+impl<S, N> FormatEvent<S, N> for JsonLines
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(&self, context: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+        let mut line = Map::new();
+        let mut spans = Vec::new();
+        for span in context.event_scope().into_iter().flat_map(Scope::from_root) {
+            spans.push(Value::from(span.name()));
+            if let Some(fields) = span.extensions().get::<FormattedFields<N>>() {
+                line.extend(serde_json::from_str::<Map<String, Value>>(fields).unwrap_or_default());
+            }
+        }
+        event.record(&mut Fields(&mut line));
+        let metadata = event.metadata();
+        line.insert("timestamp".into(), Timestamp::now().to_string().into());
+        line.insert("level".into(), metadata.level().as_str().into());
+        line.insert("target".into(), metadata.target().into());
+        if !spans.is_empty() {
+            line.insert("spans".into(), spans.into());
+        }
+        writeln!(writer, "{}", Value::Object(line))
+    }
+}
+
+/// Folds fields into a JSON object.
+pub(super) struct Fields<'a>(pub &'a mut Map<String, Value>);
+
+impl Fields<'_> {
+    fn put(&mut self, field: &Field, value: Value) {
+        self.0.insert(field.name().to_owned(), value);
+    }
+}
+
+impl Visit for Fields<'_> {
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        self.put(field, value.into());
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.put(field, value.into());
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.put(field, value.into());
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.put(field, value.into());
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.put(field, value.into());
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.put(field, format!("{value:?}").into());
     }
 }
 
@@ -82,7 +165,7 @@ mod tests {
     use tracing::subscriber::with_default;
 
     use super::*;
-    use crate::telemetry::capture::Capture;
+    use crate::telemetry::caught::Capture;
 
     #[test]
     fn auto_is_human_on_a_terminal_and_json_otherwise() {
@@ -116,6 +199,7 @@ mod tests {
         let line: Value = serde_json::from_str(&lines[0]).unwrap();
         assert_eq!(line["message"], "applied");
         assert_eq!(line["object"], "ConfigMap a/b");
-        assert_eq!(line["spans"][0]["cluster"], "m1");
+        assert_eq!(line["cluster"], "m1");
+        assert_eq!(line["spans"], serde_json::json!(["apply"]));
     }
 }

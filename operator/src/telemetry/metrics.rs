@@ -10,9 +10,8 @@ mod chart;
 pub mod counters;
 pub mod labels;
 pub mod scrape;
-pub mod standing;
 #[cfg(test)]
-mod tests;
+pub mod tests;
 
 use std::time::Duration;
 
@@ -20,11 +19,16 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
-use self::counters::{Counters, ProbeCounters};
+use atoll_decide::ids::ClusterName;
+
+use self::counters::{Counters, Latencies, ProbeCounters};
 use self::labels::{
-    ApplyLabel, ClosedLabel, DeleteLabel, DriftLabel, GradeLabel, HubWriteLabel, MoveLabel, OutcomeLabel,
+    ApplyLabel, ClosedLabel, DeleteLabel, DriftLabel, DropLabel, GradeLabel, HubWriteLabel, MoveLabel, OutcomeLabel,
+    SpanLabel, StepLabel, WatchLabel,
 };
 use self::scrape::Sources;
+use super::steps::Cause;
+use crate::tasks::TaskKind;
 
 /// From half a millisecond, a pure step, to 16 s, a member that hangs.
 const SECONDS: [f64; 12] = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 4.0, 16.0];
@@ -40,6 +44,12 @@ pub struct Metrics {
     pub members: Members,
     /// Probes, verdicts, moves.
     pub health: Health,
+    /// Tasks.
+    pub tasks: TaskMetrics,
+    /// What is told: Events, moves, spans, log lines.
+    pub telling: Telling,
+    /// Watches on the hub and on members.
+    pub watches: Counters<WatchLabel>,
 }
 
 impl Metrics {
@@ -50,16 +60,38 @@ impl Metrics {
         self.hub.register(registry);
         self.members.register(registry);
         self.health.register(registry);
+        self.tasks.register(registry);
+        self.telling.register(registry);
+        let help = "Watches that broke and were resumed, by what they watch";
+        registry.register("watch_interruptions", help, self.watches.family());
         sources.register(registry);
     }
 }
 
+impl Metrics {
+    /// A member has joined: its series appear, at zero.
+    pub fn join(&self, cluster: &ClusterName) {
+        self.health.probes.join(cluster);
+        self.members.latency.join(cluster);
+    }
+
+    /// A member has left: its series go.
+    pub fn leave(&self, cluster: &ClusterName) {
+        self.health.probes.leave(cluster);
+        self.members.latency.leave(cluster);
+    }
+}
+
+type ByStep = [(&'static str, StepLabel); 1];
 type ByOutcome = [(&'static str, OutcomeLabel); 1];
 
 /// Looks at templates.
 #[derive(Clone)]
 pub struct Pipeline {
     durations: Family<ByOutcome, Histogram, fn() -> Histogram>,
+    steps: Family<ByStep, Histogram, fn() -> Histogram>,
+    /// Looks, by why.
+    pub causes: Counters<Cause>,
 }
 
 impl Default for Pipeline {
@@ -68,7 +100,11 @@ impl Default for Pipeline {
         for outcome in OutcomeLabel::ALL {
             drop(durations.get_or_create(&[(OutcomeLabel::KEY, *outcome)]));
         }
-        Self { durations }
+        let steps = Family::new_with_constructor((|| Histogram::new(SECONDS)) as fn() -> Histogram);
+        for step in StepLabel::ALL {
+            drop(steps.get_or_create(&[(StepLabel::KEY, *step)]));
+        }
+        Self { durations, steps, causes: Counters::default() }
     }
 }
 
@@ -78,7 +114,27 @@ impl Pipeline {
         self.durations.get_or_create(&[(OutcomeLabel::KEY, outcome)]).observe(took.as_secs_f64());
     }
 
+    /// How many looks have ended so.
+    #[cfg(test)]
+    pub fn looks(&self, outcome: OutcomeLabel) -> u64 {
+        use prometheus_client::encoding::text::encode;
+        let mut registry = Registry::default();
+        registry.register("looks", "", self.durations.clone());
+        let mut text = String::new();
+        encode(&mut text, &registry).expect("a string takes all");
+        let line = format!("looks_count{{outcome=\"{}\"}} ", outcome.text());
+        text.lines().find_map(|found| found.strip_prefix(&line)?.parse().ok()).unwrap_or_default()
+    }
+
+    /// One step of a look has ended.
+    pub fn observe_step(&self, step: StepLabel, took: Duration) {
+        self.steps.get_or_create(&[(StepLabel::KEY, step)]).observe(took.as_secs_f64());
+    }
+
     fn register(&self, registry: &mut Registry) {
+        let help = "Steps of looks, with the writes on the hub that belong to them";
+        registry.register("step_duration_seconds", help, self.steps.clone());
+        registry.register("looks", "Looks at templates, by what caused them", self.causes.family());
         let help = "Looks at templates, from the claim to the orders: how many, how long, how they ended";
         registry.register("reconcile_duration_seconds", help, self.durations.clone());
     }
@@ -115,12 +171,17 @@ pub struct Members {
     pub deletes: Counters<DeleteLabel>,
     /// Drift that was put back.
     pub drift_repaired: Counters<DriftLabel>,
+    /// How long orders took on each member.
+    pub latency: Latencies,
 }
 
 impl Members {
     fn register(&self, registry: &mut Registry) {
         registry.register("member_applies", "Applies on members, by how they ended", self.applies.family());
         registry.register("member_deletes", "Deletes of copies on members", self.deletes.family());
+        let help =
+            "Orders carried out on each member, the failed ones included: how long from their turn to the answer";
+        registry.register("member_order_duration_seconds", help, self.latency.family());
         registry.register("drift_repaired", "Changes on members that were put back", self.drift_repaired.family());
     }
 }
@@ -141,5 +202,38 @@ impl Health {
         registry.register("probes", "Probes of members, by answer", self.probes.family());
         registry.register("verdict_transitions", "Changes of grade, by the new grade", self.verdicts.family());
         registry.register("failover_moves", "Copies moved off lost clusters, by stage", self.moves.family());
+    }
+}
+
+/// Tasks.
+#[derive(Clone, Default)]
+pub struct TaskMetrics {
+    /// Panics, by the kind of task.
+    pub panics: Counters<TaskKind>,
+}
+
+impl TaskMetrics {
+    fn register(&self, registry: &mut Registry) {
+        registry.register("task_panics", "Panics, by the kind of task; each is a defect", self.panics.family());
+    }
+}
+
+/// What is told: Events, moves, spans.
+#[derive(Clone, Default)]
+pub struct Telling {
+    /// What was let go because too much waited.
+    pub dropped: Counters<DropLabel>,
+    /// Spans for the trace collector, by how it ended.
+    pub spans: Counters<SpanLabel>,
+}
+
+impl Telling {
+    fn register(&self, registry: &mut Registry) {
+        registry.register(
+            "telling_dropped",
+            "What was let go because too much waited to be told",
+            self.dropped.family(),
+        );
+        registry.register("trace_spans", "Spans for the trace collector, by how it ended", self.spans.family());
     }
 }

@@ -1,33 +1,58 @@
-//! A panic becomes one log line; what happens next is for the task's owner
-//! ([`crate::tasks::OnExit`]).
+//! A panic becomes one log line that says where the work was; what happens
+//! next is for the task's kind ([`crate::tasks::TaskKind`]).
 
 use std::any::Any;
 use std::panic::{self, PanicHookInfo};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Once, PoisonError, RwLock};
 
-/// The hook belongs to the process, and so does its count.
-static COUNT: AtomicU64 = AtomicU64::new(0);
+use crate::tasks::scope::{self, Place};
 
-/// Panics since the process began.
-pub fn count() -> u64 {
-    COUNT.load(Ordering::Relaxed)
+type ReadVersion = Box<dyn Fn() -> Option<u64> + Send + Sync>;
+
+static MAP_VERSION: RwLock<Option<ReadVersion>> = RwLock::new(None);
+
+/// Logs each panic of the process in one line, and counts it for its task.
+/// Replaces the hook that prints several lines; in tests it speaks beside that.
+pub fn install() {
+    static INSTALLED: Once = Once::new();
+    INSTALLED.call_once(|| {
+        let earlier = cfg!(test).then(panic::take_hook);
+        panic::set_hook(Box::new(move |info| {
+            log(info);
+            if let Some(earlier) = &earlier {
+                earlier(info);
+            }
+        }));
+    });
 }
 
-/// Logs each panic of the process in one line: where, on which thread, and
-/// what it said. Replaces the hook that prints several lines.
-pub fn install() {
-    panic::set_hook(Box::new(log));
+/// From now on a panic says which version of the fleet map was published.
+pub fn read_map_version(read: impl Fn() -> Option<u64> + Send + Sync + 'static) {
+    *MAP_VERSION.write().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(read));
 }
 
 fn log(info: &PanicHookInfo<'_>) {
-    COUNT.fetch_add(1, Ordering::Relaxed);
-    let location = info.location().map(ToString::to_string).unwrap_or_default();
+    scope::count_panic();
+    let Place { task, steps } = &Place::now();
+    let place = Place { task: None, steps: steps.clone() };
+    // Whoever panics while it reads the version must not wait for itself.
+    let version = MAP_VERSION.try_read().ok().and_then(|read| read.as_ref().and_then(|read| read()));
+    let cluster = place.find(|step| step.about.cluster.as_ref());
+    let cluster = cluster.or_else(|| task.as_ref().and_then(|task| task.cluster.as_ref()));
     let thread = std::thread::current();
-    let task = tokio::task::try_id().map(|id| id.to_string());
+    let steps: Vec<String> = steps.iter().map(ToString::to_string).collect();
     tracing::error!(
-        location,
+        task = task.as_ref().map(|task| tracing::field::display(task.kind)),
+        subject = task.as_ref().and_then(|task| task.subject.as_deref()),
+        cluster = cluster.map(tracing::field::display),
+        object = place.find(|step| step.about.object.as_ref()).map(tracing::field::display),
+        policy = place.find(|step| step.about.policy.as_ref()).map(tracing::field::display),
+        binding = place.find(|step| step.about.binding.as_ref()).map(tracing::field::display),
+        trace_id = place.find(|step| step.trace_id.as_deref()),
+        steps = Some(steps.join(" > ")).filter(|steps| !steps.is_empty()),
+        map_version = version,
+        location = info.location().map(ToString::to_string),
         thread = thread.name().unwrap_or("unnamed"),
-        tokio_task = task,
         reason = one_line(text(info.payload())),
         "panic"
     );
@@ -48,26 +73,61 @@ mod tests {
     use tracing_subscriber::EnvFilter;
 
     use super::*;
-    use crate::telemetry::capture::Capture;
+    use crate::tasks::{About, TaskKind, Tasks};
+    use crate::telemetry::caught::Capture;
     use crate::telemetry::logs::build_subscriber;
+    use crate::telemetry::metrics::counters::Counters;
+    use crate::telemetry::{Cause, Step};
+
+    /// Panics in the places that a worker on a template goes through; returns
+    /// the lines that were logged, as JSON.
+    fn panic_in_a_task() -> Vec<Value> {
+        use atoll_decide::ids::{ClusterName, Gvk, ObjectKey};
+        use atoll_decide::matching::PolicyRef;
+
+        let capture = Capture::default();
+        let subscriber = build_subscriber(true, false, EnvFilter::new("info"), capture.clone());
+        let _logging = tracing::subscriber::set_default(subscriber);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        runtime.block_on(async {
+            let panics = Counters::default();
+            let tasks = Tasks::root(panics.clone());
+            tasks.spawn_once(TaskKind::Debug, async {
+                let gvk = Gvk::from_api_version("v1", "ConfigMap");
+                let key = ObjectKey { gvk, namespace: Some("a".into()), name: "b".into() };
+                let work = async {
+                    let about = About::object(&key).under(Some(PolicyRef::namespaced("a", "p")));
+                    let step = Step::scheduling(about.on(&ClusterName::new("m1")));
+                    step.run(async { panic!("first\nsecond") }).await;
+                };
+                Step::look(Cause::Policy, About::object(&key)).run(work).await;
+            });
+            tasks.stop(std::time::Duration::from_secs(5)).await;
+            assert_eq!(panics.get(TaskKind::Debug), 1, "it is counted once");
+        });
+        capture.lines().iter().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
 
     #[test]
-    fn a_panic_is_one_line_that_names_its_place() {
-        let capture = Capture::default();
-        let subscriber = build_subscriber(false, false, EnvFilter::new("info"), capture.clone());
-        let previous = panic::take_hook();
+    fn a_panic_is_one_line_that_says_where_the_work_was() {
         install();
-        let thread = std::thread::Builder::new().name("doomed".into()).spawn(move || {
-            let _logging = tracing::subscriber::set_default(subscriber);
-            panic!("first\nsecond");
-        });
-        let result = thread.unwrap().join();
-        panic::set_hook(previous);
-        assert!(result.is_err());
-        let lines = capture.lines();
+        read_map_version(|| Some(41));
+        let lines = panic_in_a_task();
+        *MAP_VERSION.write().unwrap() = None;
         assert_eq!(lines.len(), 1, "{lines:?}");
-        assert!(lines[0].contains("panics.rs:") && lines[0].contains("doomed"), "{lines:?}");
-        assert!(lines[0].contains("first | second"), "{lines:?}");
+        let line = &lines[0];
+        assert_eq!(line["task"], "debug");
+        assert_eq!(line["object"], "ConfigMap a/b");
+        assert_eq!(line["cluster"], "m1");
+        assert_eq!(line["map_version"], 41);
+        assert_eq!(line["reason"], "first | second");
+        assert!(line["policy"].as_str().unwrap().contains("a/p"), "{line}");
+        assert!(line["location"].as_str().unwrap().contains("panics.rs:"), "{line}");
+        let steps = line["steps"].as_str().unwrap();
+        assert!(
+            steps.starts_with("policy_changed{object=ConfigMap a/b} > schedule{object=ConfigMap a/b, cluster=m1"),
+            "{steps}"
+        );
     }
 
     #[test]

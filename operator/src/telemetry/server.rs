@@ -100,7 +100,7 @@ mod tests {
     use crate::fleet::tests::quarrelled;
     use crate::fleet::{FleetMap, Stats};
     use crate::telemetry::metrics::Metrics;
-    use crate::telemetry::metrics::scrape::Sources;
+    use crate::telemetry::metrics::tests::sources;
 
     async fn fetch(address: SocketAddr, path: &str) -> String {
         let mut stream = TcpStream::connect(address).await.unwrap();
@@ -124,7 +124,7 @@ mod tests {
                 move || json!(stats)
             }),
         )];
-        let sources = Sources { lanes: Box::new(Vec::new), fleet: Box::new(move || stats.clone()) };
+        let sources = sources(Vec::new(), stats);
         Metrics::default().register(&mut registry, sources);
         let content = Content { registry, readiness: readiness.clone(), vars };
         let server = Server::bind(([127, 0, 0, 1], 0).into(), content).await.unwrap();

@@ -5,9 +5,8 @@ use std::collections::BTreeSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 
-use super::labels::{BreakerLabel, GradeLabel, PlaneLabel, ProbeLabel};
-use super::scrape::{LaneReading, Sources};
-use super::standing::{self, MemberStanding, Standing};
+use super::labels::{PlaneLabel, ProbeLabel};
+use super::tests::{member, sources};
 use super::*;
 use crate::fleet::Stats;
 
@@ -17,16 +16,10 @@ const BOARD: &str = include_str!("../../../../charts/atoll/files/board.json");
 /// What a scrape shows with one member: the names of its series, and `name{label="value"` of each.
 fn shown() -> (BTreeSet<String>, String) {
     let metrics = Metrics::default();
-    metrics.health.probes.join(&"m1".into());
+    metrics.join(&"m1".into());
     metrics.health.probes.observe(&"m1".into(), PlaneLabel::Api, ProbeLabel::Good);
-    let lane = || LaneReading { cluster: "m1".into(), depth: 0, coalesced: 0, breaker: BreakerLabel::Closed };
-    let sources = Sources { lanes: Box::new(move || vec![lane()]), fleet: Box::new(Stats::default) };
     let mut registry = Registry::default();
-    metrics.register(&mut registry, sources);
-    standing::register(&mut registry, || {
-        let member = MemberStanding { cluster: "m1".into(), grade: GradeLabel::Healthy, deletes_paused: false };
-        Standing { members: vec![member], ..Standing::default() }
-    });
+    metrics.register(&mut registry, sources(vec![member()], Stats::default()));
     let mut text = String::new();
     encode(&mut text, &registry).unwrap();
     let series = text.lines().filter(|line| !line.starts_with('#'));

@@ -1,8 +1,11 @@
 //! Counters whose series are all there at zero.
 
+use std::time::Duration;
+
 use atoll_decide::ids::ClusterName;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::histogram::Histogram;
 
 use super::labels::{ClosedLabel, ClusterLabel, ClusterProbe, PlaneLabel, ProbeLabel};
 
@@ -73,6 +76,46 @@ impl ProbeCounters {
     pub(super) fn family(&self) -> Family<ClusterProbe, Counter> {
         self.0.clone()
     }
+}
+
+type OfCluster = [(&'static str, ClusterLabel); 1];
+
+/// Times that orders took on the members that are there.
+#[derive(Clone)]
+pub struct Latencies(Family<OfCluster, Histogram, fn() -> Histogram>);
+
+impl Default for Latencies {
+    fn default() -> Self {
+        Self(Family::new_with_constructor((|| Histogram::new(super::SECONDS)) as fn() -> Histogram))
+    }
+}
+
+impl Latencies {
+    /// A member has joined.
+    pub fn join(&self, cluster: &ClusterName) {
+        drop(self.0.get_or_create(&of(cluster)));
+    }
+
+    /// A member has left.
+    pub fn leave(&self, cluster: &ClusterName) {
+        self.0.remove(&of(cluster));
+    }
+
+    /// An order has ended. One on a member that has left meanwhile does not
+    /// bring its series back.
+    pub fn observe(&self, cluster: &ClusterName, took: Duration) {
+        if let Some(histogram) = self.0.get(&of(cluster)) {
+            histogram.observe(took.as_secs_f64());
+        }
+    }
+
+    pub(super) fn family(&self) -> Family<OfCluster, Histogram, fn() -> Histogram> {
+        self.0.clone()
+    }
+}
+
+fn of(cluster: &ClusterName) -> OfCluster {
+    [("cluster", ClusterLabel(cluster.clone()))]
 }
 
 fn series_of(cluster: &ClusterName) -> impl Iterator<Item = ClusterProbe> {

@@ -26,13 +26,24 @@ macro_rules! label {
             const ALL: &'static [Self] = &[$(Self::$variant,)+];
         }
 
-        impl EncodeLabelValue for $name {
-            fn encode(&self, encoder: &mut LabelValueEncoder) -> Result<(), fmt::Error> {
-                encoder.write_str(match self { $(Self::$variant => $text,)+ })
+        impl $name {
+            /// As it stands in a series.
+            pub fn text(self) -> &'static str {
+                match self { $(Self::$variant => $text,)+ }
+            }
+        }
+
+        impl prometheus_client::encoding::EncodeLabelValue for $name {
+            fn encode(
+                &self,
+                encoder: &mut prometheus_client::encoding::LabelValueEncoder,
+            ) -> Result<(), std::fmt::Error> {
+                std::fmt::Write::write_str(encoder, self.text())
             }
         }
     };
 }
+pub(crate) use label;
 
 label!(
     /// How a look at a template ended.
@@ -41,6 +52,80 @@ label!(
         Done = "done",
         /// It failed and is tried again.
         Failed = "failed",
+    }
+);
+label!(
+    /// A step of a look.
+    StepLabel("step") {
+        /// Policy and claim.
+        Match = "match",
+        /// Where the copies should be, and its record.
+        Schedule = "schedule",
+        /// Manifests and orders.
+        Render = "render",
+    }
+);
+label!(
+    /// What was let go untold.
+    DropLabel("kind") {
+        /// An Event.
+        Event = "event",
+        /// News of a move, for the snapshot.
+        Move = "move",
+    }
+);
+label!(
+    /// What became of a span that has ended.
+    SpanLabel("outcome") {
+        /// The collector has it.
+        Exported = "exported",
+        /// The collector refused it or did not answer.
+        Failed = "failed",
+        /// Too many waited.
+        Dropped = "dropped",
+    }
+);
+label!(
+    /// What a watch watches.
+    WatchLabel("of") {
+        /// Policies, overrides, bindings, clusters, namespaces on the hub.
+        Hub = "hub",
+        /// Templates on the hub.
+        Template = "template",
+        /// Nodes of a member.
+        Node = "node",
+        /// Pods of a member.
+        Pod = "pod",
+        /// Copies on a member.
+        Copy = "copy",
+    }
+);
+label!(
+    /// A work queue.
+    QueueLabel("queue") {
+        /// Templates to look at.
+        Reconcile = "reconcile",
+        /// Bindings whose status is due.
+        Status = "status",
+        /// Policies whose status is due.
+        PolicyStatus = "policy_status",
+        /// Policies whose id or end is due.
+        PolicyIdentity = "policy_identity",
+        /// Clusters whose unit is due.
+        Members = "members",
+    }
+);
+label!(
+    /// Where a key of a queue is.
+    LineLabel("line") {
+        /// It waits after what a user or a member did.
+        User = "user",
+        /// It waits for a re-check.
+        CatchUp = "catch_up",
+        /// It is worked on.
+        Running = "running",
+        /// Its time has not come.
+        Delayed = "delayed",
     }
 );
 label!(
@@ -91,6 +176,8 @@ label!(
         Foreign = "foreign",
         /// The object changed between look and write.
         Raced = "raced",
+        /// It panicked.
+        Defect = "defect",
     }
 );
 label!(
