@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::cluster::{Cluster, arguments};
 use super::processes::{Here, Running, run};
+use super::rendering::definition_count;
 use crate::harness::{eventually, shared};
 use crate::kinds::{CONFIG_MAP, DEPLOYMENT, Kind, NAMESPACE, POLICY};
 
@@ -89,7 +90,10 @@ async fn tidy(cluster: &Cluster) -> Result<()> {
     let definitions: Api<CustomResourceDefinition> = Api::all(cluster.client.clone());
     let ours = |one: &CustomResourceDefinition| one.spec.group.ends_with("karmada.io") || one.spec.group == "atoll.dev";
     let left = definitions.list(&kube::api::ListParams::default()).await?.items;
-    ensure!(left.iter().filter(|one| ours(one)).count() == 8, "the definitions went, and all objects with them");
+    ensure!(
+        left.iter().filter(|one| ours(one)).count() == definition_count()?,
+        "the definitions went, and all objects with them"
+    );
     free(cluster).await?;
     cluster.delete_all(definitions, ours).await?;
     let namespaces: Api<Namespace> = Api::all(cluster.client.clone());
