@@ -1,5 +1,5 @@
 # syntax=docker/dockerfile:1
-# The operator's image: one static binary and nothing else. `docker build --target debug --output debug .` writes the files
+# The operator's image: one static binary and the public authorities, nothing else. `docker build --target debug --output debug .` writes the files
 # that a debugger wants for exactly this binary (docs/operations.md).
 
 FROM rust:1-bookworm AS build
@@ -20,6 +20,8 @@ COPY --from=build /out/atoll /out/atoll.debug /
 
 FROM scratch
 COPY --from=build /out/atoll /atoll
+# For members whose certificate is of a public authority: a client without any trust anchor is not even built.
+COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 # nobody's: no such user exists in the image, and no file there belongs to it.
 USER 65532:65532
 # The operator listens on loopback unless told otherwise; probes and scrapers of a pod come from outside of it.
