@@ -80,6 +80,7 @@ async fn measure_one(plan: &Plan, texts: &Arc<Texts>, kind: Kind, workload: Work
     let map = filled(kind, texts);
     Ok(Figures {
         ops_per_s: closed.ops_per_s(plan.time),
+        cpu_us_per_op: closed.cpu_us_per_op(),
         p99_us: closed.percentile_us(99.0),
         open_p50_us: open.percentile_us(50.0),
         open_p99_us: open.percentile_us(99.0),

@@ -17,14 +17,22 @@ static ALLOCATOR: Allocator<System> = Allocator::system();
 /// Allocations for each call of this load, on this thread, with what the calls make the map do at once (a batch that
 /// is full). None: nothing was called.
 pub fn count(map: &Arc<dyn Candidate>, texts: &Arc<Texts>, workload: Workload, calls: u32) -> Option<f64> {
-    let mut actor = Actor::new(map, texts, workload, 0);
+    // Of many tasks, as under load: the two keys of one would never fill a batch.
+    let mut actors: Vec<_> = (0..texts.keys() / 2).map(|number| Actor::new(map, texts, workload, number)).collect();
+    let mut turn = 0;
+    let mut call = |calls: u32| {
+        for _ in 0..calls {
+            actors[turn].skip();
+            turn = (turn + 1) % actors.len();
+        }
+    };
     // What a thread sets up for itself once is no part of a call.
-    (0..100).for_each(|_| actor.skip());
+    call(100);
     let session = Session::new().no_stdout().no_file();
     let counted = session.operation("calls");
     {
         let _span = counted.measure_thread().iterations(u64::from(calls));
-        (0..calls).for_each(|_| actor.skip());
+        call(calls);
     }
     session.to_report().operations().find_map(|(_, counted)| counted.allocations())
 }

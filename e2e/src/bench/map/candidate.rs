@@ -11,7 +11,7 @@ pub trait Candidate: Send + Sync {
     fn get(&self, key: &str) -> Option<Value>;
     /// Puts a value.
     fn put(&self, key: &Key, value: &Value);
-    /// Shows every entry, all as of one moment.
+    /// Takes a view that can be kept, of one moment, and shows every entry in it while others go on.
     fn view(&self, see: &mut dyn FnMut(&str, &str));
     /// Makes what was put visible to readers now.
     fn settle(&self) {}

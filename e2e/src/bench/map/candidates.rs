@@ -1,8 +1,8 @@
 //! The maps that are compared.
 //!
-//! A map whose iteration shows no single moment is behind a gate: writers pass it together, and whoever wants a view
-//! closes it. Its views are looked at while it is closed, which is cheaper than a copy of everything; who keeps a view
-//! pays for the copy besides.
+//! A view is kept: a decision is taken on it, while others write. A map that changes in place gives one by a copy of
+//! everything, under its lock. A map whose iteration shows no single moment has a gate besides: writers pass it together,
+//! and whoever makes a copy closes it.
 
 mod chosen;
 mod gated;

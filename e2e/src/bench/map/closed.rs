@@ -1,5 +1,6 @@
 //! The closed loop: every task calls again as soon as it is its turn, so the map sets the pace.
 
+use std::process::id;
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
@@ -13,6 +14,7 @@ use super::candidate::Candidate;
 use super::record::Record;
 use super::texts::Texts;
 use super::workload::{Call, Workload};
+use crate::bench::process;
 
 /// Calls for the plan's time. A call's time is that of the map alone, without the wait for the task's turn.
 pub async fn measure(plan: &Plan, map: &Arc<dyn Candidate>, texts: &Arc<Texts>, workload: Workload) -> Result<Record> {
@@ -26,13 +28,20 @@ pub async fn measure(plan: &Plan, map: &Arc<dyn Candidate>, texts: &Arc<Texts>, 
             call(actor, *end.get_or_init(Instant::now)).await
         });
     }
+    let cpu_before = read_cpu();
     end.get_or_init(|| Instant::now() + plan.time);
     begin.cancel();
     let mut all = Record::default();
     while let Some(record) = tasks.join_next().await {
         all.extend(&record?);
     }
+    all.cpu_s = read_cpu().zip(cpu_before).map(|(after, before)| after - before);
     Ok(all)
+}
+
+/// Processor time of this process, seconds.
+fn read_cpu() -> Option<f64> {
+    process::fetch(&[id()]).ok().flatten().map(|usage| usage.cpu_s)
 }
 
 async fn call(mut actor: Actor, end: Instant) -> Record {

@@ -13,6 +13,8 @@ pub struct Record {
     pub views: u64,
     /// Views that were of no single moment.
     pub torn: u64,
+    /// Processor time that the process took for all calls, seconds; None: not read.
+    pub cpu_s: Option<f64>,
 }
 
 impl Record {
@@ -39,6 +41,13 @@ impl Record {
         #[expect(clippy::cast_precision_loss, reason = "a count of a few million calls")]
         let calls = self.latencies.len() as f64;
         (!self.latencies.is_empty()).then(|| calls / time.as_secs_f64())
+    }
+
+    /// Processor time for each call, with its turn in the scheduler, microseconds. Unlike a rate it says the same on a busy machine.
+    pub fn cpu_us_per_op(&self) -> Option<f64> {
+        #[expect(clippy::cast_precision_loss, reason = "a count of a few million calls")]
+        let calls = self.latencies.len() as f64;
+        self.cpu_s.filter(|_| calls > 0.0).map(|cpu| cpu * 1e6 / calls)
     }
 
     /// As of [`percentile`](crate::bench::statistics::percentile), microseconds, without a copy of millions of calls.

@@ -73,6 +73,8 @@ pub struct Row {
 #[derive(Clone, Debug, Serialize)]
 pub struct Figures {
     pub ops_per_s: Option<f64>,
+    /// Processor time of the closed loop for each call, the task's turn included, microseconds.
+    pub cpu_us_per_op: Option<f64>,
     pub p99_us: Option<f64>,
     pub open_p50_us: Option<f64>,
     pub open_p99_us: Option<f64>,
@@ -123,6 +125,7 @@ fn over_runs(runs: &[Vec<Row>], kind: Kind, workload: Workload) -> Row {
         workload,
         figures: Figures {
             ops_per_s: median(|of| of.ops_per_s),
+            cpu_us_per_op: median(|of| of.cpu_us_per_op),
             p99_us: median(|of| of.p99_us),
             open_p50_us: median(|of| of.open_p50_us),
             open_p99_us: median(|of| of.open_p99_us),
@@ -145,6 +148,7 @@ pub(super) mod tests {
     fn row(candidate: &'static str, ops_per_s: f64, longest: Option<f64>, torn_snapshots: u64) -> Row {
         let figures = Figures {
             ops_per_s: Some(ops_per_s),
+            cpu_us_per_op: None,
             p99_us: Some(7.0),
             open_p50_us: None,
             open_p99_us: None,

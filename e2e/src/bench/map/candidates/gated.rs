@@ -11,8 +11,8 @@ pub trait Concurrent: Default + Send + Sync {
     fn get(&self, key: &str) -> Option<Value>;
     /// Puts a value.
     fn put(&self, key: Key, value: Value);
-    /// Shows every entry.
-    fn each(&self, see: &mut dyn FnMut(&str, &str));
+    /// A copy of every entry, one after the other.
+    fn copy(&self) -> Vec<(Key, Value)>;
 }
 
 /// The map, and the gate that writers pass together and a view closes.
@@ -33,8 +33,12 @@ impl<M: Concurrent> Candidate for Gated<M> {
     }
 
     fn view(&self, see: &mut dyn FnMut(&str, &str)) {
-        let _closed = self.gate.write().unwrap_or_else(PoisonError::into_inner);
-        self.map.each(see);
+        let closed = self.gate.write().unwrap_or_else(PoisonError::into_inner);
+        let kept = self.map.copy();
+        drop(closed);
+        for (key, value) in &kept {
+            see(key, value);
+        }
     }
 }
 
@@ -51,8 +55,8 @@ impl Concurrent for Papaya {
         self.0.pin().insert(key, value);
     }
 
-    fn each(&self, see: &mut dyn FnMut(&str, &str)) {
-        self.0.pin().iter().for_each(|(key, value)| see(key, value));
+    fn copy(&self) -> Vec<(Key, Value)> {
+        self.0.pin().iter().map(|(key, value)| (Arc::clone(key), Arc::clone(value))).collect()
     }
 }
 
@@ -69,11 +73,13 @@ impl Concurrent for Scc {
         self.0.upsert_sync(key, value);
     }
 
-    fn each(&self, see: &mut dyn FnMut(&str, &str)) {
+    fn copy(&self) -> Vec<(Key, Value)> {
+        let mut copy = Vec::with_capacity(self.0.len());
         self.0.iter_sync(|key, value| {
-            see(key, value);
+            copy.push((Arc::clone(key), Arc::clone(value)));
             true
         });
+        copy
     }
 }
 
@@ -90,7 +96,7 @@ impl Concurrent for Dashmap {
         self.0.insert(key, value);
     }
 
-    fn each(&self, see: &mut dyn FnMut(&str, &str)) {
-        self.0.iter().for_each(|entry| see(entry.key(), entry.value()));
+    fn copy(&self) -> Vec<(Key, Value)> {
+        self.0.iter().map(|entry| (Arc::clone(entry.key()), Arc::clone(entry.value()))).collect()
     }
 }

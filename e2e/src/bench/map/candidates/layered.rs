@@ -89,9 +89,15 @@ impl Candidate for Layered {
     }
 
     fn view(&self, see: &mut dyn FnMut(&str, &str)) {
-        let _closed = self.gate.write().unwrap_or_else(PoisonError::into_inner);
+        let closed = self.gate.write().unwrap_or_else(PoisonError::into_inner);
         self.settle();
-        self.known.load().slots.iter().for_each(|(key, slot)| see(key, &slot.load()));
+        let known = self.known.load();
+        let kept: Vec<_> =
+            known.slots.iter().map(|(key, slot)| (Arc::clone(key), Arc::clone(&**slot.load()))).collect();
+        drop(closed);
+        for (key, value) in &kept {
+            see(key, value);
+        }
     }
 
     fn settle(&self) {

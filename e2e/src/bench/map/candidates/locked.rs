@@ -31,7 +31,10 @@ impl Candidate for Locked {
     }
 
     fn view(&self, see: &mut dyn FnMut(&str, &str)) {
-        read(&self.0).iter().for_each(|(key, value)| see(key, value));
+        let kept = read(&self.0).clone();
+        for (key, value) in &kept {
+            see(key, value);
+        }
     }
 }
 
@@ -69,6 +72,8 @@ impl Candidate for Sharded {
     /// All locks are held, always taken in the same order, so the parts are of one moment.
     fn view(&self, see: &mut dyn FnMut(&str, &str)) {
         let parts: Vec<_> = self.parts.iter().map(read).collect();
-        parts.iter().flat_map(|part| part.iter()).for_each(|(key, value)| see(key, value));
+        let kept: Vec<HashMap<Key, Value>> = parts.iter().map(|part| HashMap::clone(part)).collect();
+        drop(parts);
+        kept.iter().flatten().for_each(|(key, value)| see(key, value));
     }
 }
