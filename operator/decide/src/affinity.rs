@@ -1,6 +1,7 @@
 //! Which clusters a rule means: `ClusterAffinity` and label selectors, checked.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
@@ -39,15 +40,39 @@ pub struct LabelSelector {
 impl LabelSelector {
     /// Whether `labels` satisfy every requirement.
     pub fn matches(&self, labels: &BTreeMap<String, String>) -> bool {
-        self.requirements.iter().all(|requirement| {
+        self.first_unmet(labels).is_none()
+    }
+
+    /// The first requirement that `labels` do not satisfy.
+    pub fn first_unmet(&self, labels: &BTreeMap<String, String>) -> Option<&Requirement> {
+        self.requirements.iter().find(|requirement| {
             let value = labels.get(&requirement.key);
-            match &requirement.operator {
+            !match &requirement.operator {
                 Operator::In(values) => value.is_some_and(|value| values.contains(value)),
                 Operator::NotIn(values) => value.is_none_or(|value| !values.contains(value)),
                 Operator::Exists => value.is_some(),
                 Operator::DoesNotExist => value.is_none(),
             }
         })
+    }
+}
+
+impl Operator {
+    fn write(&self, f: &mut fmt::Formatter<'_>, of: &str, key: &str) -> fmt::Result {
+        let list = |values: &BTreeSet<String>| values.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+        match self {
+            Self::In(values) if values.len() == 1 => write!(f, "the {of} {key}={}", list(values)),
+            Self::In(values) => write!(f, "the {of} {key} to be one of {}", list(values)),
+            Self::NotIn(values) => write!(f, "the {of} {key} to be none of {}", list(values)),
+            Self::Exists => write!(f, "the {of} {key}"),
+            Self::DoesNotExist => write!(f, "no {of} {key}"),
+        }
+    }
+}
+
+impl fmt::Display for Requirement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.operator.write(f, "label", &self.key)
     }
 }
 
@@ -86,13 +111,63 @@ pub struct ClusterAffinity {
     pub exclude: BTreeSet<ClusterName>,
 }
 
+/// The first part of an affinity that keeps a cluster out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unmet<'a> {
+    /// It is excluded by name.
+    Excluded,
+    /// It is not among the names.
+    NotNamed(&'a BTreeSet<ClusterName>),
+    /// This requirement does not hold of its labels.
+    Label(&'a Requirement),
+    /// This requirement does not hold of its fields.
+    Field(&'a FieldRequirement),
+}
+
+impl fmt::Display for Unmet<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Excluded => f.write_str("exclude names it"),
+            Self::NotNamed(names) => {
+                let names: Vec<_> = names.iter().map(ClusterName::as_str).collect();
+                write!(f, "clusterNames are {}", names.join(", "))
+            }
+            Self::Label(requirement) => write!(f, "it wants {requirement}"),
+            Self::Field(requirement) => {
+                f.write_str("it wants ")?;
+                requirement.operator.write(f, "field", requirement.field.name())
+            }
+        }
+    }
+}
+
+impl ClusterField {
+    /// As users write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Provider => "provider",
+            Self::Region => "region",
+            Self::Zone => "zone",
+        }
+    }
+}
+
 impl ClusterAffinity {
     /// Whether `cluster` belongs to the set.
     pub fn matches(&self, cluster: &Cluster) -> bool {
-        !self.exclude.contains(&cluster.name)
-            && (self.names.is_empty() || self.names.contains(&cluster.name))
-            && self.labels.as_ref().is_none_or(|selector| selector.matches(&cluster.labels))
-            && self.fields.iter().all(|requirement| requirement.matches(cluster))
+        self.first_unmet(cluster).is_none()
+    }
+
+    /// What keeps `cluster` out, if anything.
+    pub fn first_unmet(&self, cluster: &Cluster) -> Option<Unmet<'_>> {
+        if self.exclude.contains(&cluster.name) {
+            return Some(Unmet::Excluded);
+        }
+        if !self.names.is_empty() && !self.names.contains(&cluster.name) {
+            return Some(Unmet::NotNamed(&self.names));
+        }
+        let label = self.labels.as_ref().and_then(|selector| selector.first_unmet(&cluster.labels)).map(Unmet::Label);
+        label.or_else(|| self.fields.iter().find(|requirement| !requirement.matches(cluster)).map(Unmet::Field))
     }
 }
 

@@ -15,6 +15,8 @@
 //! the last placement stands until a person decides, and the outcome says so.
 
 mod dropped;
+pub mod explanation;
+mod observer;
 mod open_moves;
 mod relocate;
 mod reschedule;
@@ -23,6 +25,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 pub use dropped::{Dropped, may_purge, may_remove};
+pub use explanation::{Explanation, explain};
 
 use crate::cluster::{Cluster, Resources};
 use crate::failover::Copy;
@@ -35,6 +38,7 @@ use crate::placement::{Placement, ReplicaScheduling, Target};
 use crate::schedule::{self, Failure, Request};
 use crate::time::Mono;
 use crate::trigger::Trigger;
+use observer::Observer;
 
 /// What the decision looks at.
 #[derive(Clone, Copy, Debug)]
@@ -163,9 +167,14 @@ pub enum Note {
 
 /// Decides.
 pub fn plan(scene: &Scene<'_>, now: Now) -> Plan {
-    let plan = open_moves::close(scene);
-    let plan = reschedule::reschedule(scene, plan, now);
-    relocate::relocate(scene, plan, now)
+    plan_before(scene, now, &mut schedule::observer::Nobody)
+}
+
+/// The same, and an observer sees how it comes about.
+fn plan_before<O: Observer>(scene: &Scene<'_>, now: Now, observer: &mut O) -> Plan {
+    let plan = open_moves::close(scene, observer);
+    let plan = reschedule::reschedule(scene, plan, now, observer);
+    relocate::relocate(scene, plan, now, observer)
 }
 
 impl Scene<'_> {
@@ -200,41 +209,52 @@ impl Scene<'_> {
         eviction::evictions(view, now)
     }
 
-    /// Asks the schedule. Beside `evicting`, it keeps new copies off clusters
+    /// Asks the schedule. It keeps new copies off clusters
     /// that they would have to leave at once: a toleration that ended long ago
     /// still lets them in by the filter's rule, and they would go to and fro.
-    fn schedule(&self, question: Question<'_>, now: Now) -> Result<schedule::Decision, Failure> {
-        let mut evicting = question.evicting.clone();
+    fn schedule<O: Observer>(
+        &self,
+        question: Question<'_>,
+        now: Now,
+        observer: &mut O,
+    ) -> Result<schedule::Decision, Failure> {
         let is_target = |cluster: &Cluster| question.previous.iter().any(|target| target.cluster == cluster.name);
         let tainted = self.fleet.clusters.iter().filter(|cluster| !cluster.taints.is_empty() && !is_target(cluster));
         let tainted: Vec<Target> =
             tainted.map(|cluster| Target { cluster: cluster.name.clone(), replicas: None }).collect();
+        let mut untenable = BTreeSet::new();
         if !tainted.is_empty() {
-            let untenable = self.evictions(&tainted, now).into_iter().filter_map(|eviction| match eviction {
+            let leaving = self.evictions(&tainted, now).into_iter().filter_map(|eviction| match eviction {
                 Eviction::Due(due) => Some(due.cluster),
                 Eviction::Held { cluster, .. } => Some(cluster),
                 Eviction::Waiting { .. } => None,
             });
-            evicting.extend(untenable);
+            untenable.extend(leaving);
         }
-        schedule::schedule(&Request {
+        let request = Request {
             gvk: self.gvk,
             placement: self.placement,
             clusters: &self.fleet.clusters,
             previous: question.previous,
             replicas: self.replicas,
             requests: self.requests,
-            evicting: &evicting,
+            evicting: question.evicting,
+            untenable: &untenable,
             observed_group: question.group,
             fresh: question.fresh,
             template_uid: self.template_uid,
-        })
+        };
+        let decision = schedule::schedule_before(&request, observer);
+        observer.answered(question.why, &decision);
+        decision
     }
 }
 
 /// One question to the schedule.
 #[derive(Clone, Copy, Debug)]
 struct Question<'a> {
+    /// What it is asked for.
+    why: Purpose,
     /// The targets it starts from.
     previous: &'a [Target],
     /// Clusters being vacated.
@@ -243,6 +263,17 @@ struct Question<'a> {
     group: Option<&'a str>,
     /// Start over.
     fresh: bool,
+}
+
+/// What a schedule is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Purpose {
+    /// A rule asks for it.
+    Rule(Trigger),
+    /// A target has to be replaced.
+    Replacement,
+    /// Somebody wants to know what would come out.
+    Explanation,
 }
 
 /// Clusters being vacated.

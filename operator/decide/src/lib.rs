@@ -11,6 +11,7 @@ pub mod affinity;
 pub mod binding;
 pub mod cluster;
 pub mod deletes;
+pub mod explain;
 pub mod failover;
 pub mod first_write;
 pub mod fleet;

@@ -8,14 +8,16 @@
 //! shared with the override policies.
 
 mod claim;
+pub mod explanation;
 mod index;
 mod policy;
 mod selector;
 
 pub use claim::{ClaimDecision, ClaimReason, Lost};
+pub use explanation::Explanation;
 pub use index::Index;
 pub use policy::{Claim, Policy, PolicyRef, Scope, Template};
-pub use selector::{MatchLevel, Pick, ResourceSelector};
+pub use selector::{MatchLevel, Mismatch, Pick, ResourceSelector};
 
 #[cfg(test)]
 mod tests;

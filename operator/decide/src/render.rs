@@ -7,6 +7,7 @@
 pub(crate) mod canonical;
 mod destination;
 mod error;
+pub mod explanation;
 mod manifest;
 pub mod marks;
 mod provenance;
@@ -14,6 +15,7 @@ mod prune;
 
 pub use destination::Destination;
 pub use error::Error;
+pub use explanation::{Changed, explain};
 pub use manifest::{Manifest, Render, render, render_all};
 pub use provenance::{BindingMark, Provenance};
 pub use prune::{PrunedTemplate, prune};

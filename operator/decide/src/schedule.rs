@@ -10,19 +10,22 @@
 //! and with the health grades of architecture section 6. The same request has
 //! the same answer, and a request that starts from an answer gets it again.
 
-mod candidate;
-mod divide;
+pub(crate) mod candidate;
+pub(crate) mod divide;
 mod estimate;
+pub mod explanation;
 mod failure;
 mod filter;
+pub(crate) mod observer;
 mod region;
 mod rejection;
 mod score;
-mod spread;
-mod term;
+pub(crate) mod spread;
+pub(crate) mod term;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub use explanation::{Explanation, explain};
 pub use failure::Failure;
 pub use rejection::{Reason, Rejection, summarize};
 
@@ -32,6 +35,7 @@ use crate::placement::{Placement, Target};
 use crate::webster::NameOrder;
 use candidate::Candidate;
 use divide::Division;
+use observer::{Nobody, Observer};
 use spread::Rules;
 use term::Term;
 
@@ -53,6 +57,8 @@ pub struct Request<'a> {
     pub requests: Option<&'a Resources>,
     /// Clusters being vacated (`gracefulEvictionTasks`): never candidates.
     pub evicting: &'a BTreeSet<ClusterName>,
+    /// Clusters that a new copy would have to leave at once.
+    pub untenable: &'a BTreeSet<ClusterName>,
     /// The affinity group of the previous answer.
     pub observed_group: Option<&'a str>,
     /// A reschedule was asked for: start at the first affinity group and
@@ -78,19 +84,30 @@ pub struct Decision {
 /// backwards unless `fresh` (karmada-api 2.11, D16); when all fail, the first
 /// failure is the answer.
 pub fn schedule(request: &Request<'_>) -> Result<Decision, Failure> {
+    schedule_before(request, &mut Nobody)
+}
+
+/// The same, and an observer sees how it comes about.
+pub(crate) fn schedule_before<O: Observer>(request: &Request<'_>, observer: &mut O) -> Result<Decision, Failure> {
     let division = Division::of(request);
     let (first, later) = Term::to_try(request, &division);
-    schedule_within(request, &division, &first).or_else(|failure| {
+    schedule_within(request, &division, &first, observer).or_else(|failure| {
         later
             .iter()
-            .find_map(|group| schedule_within(request, &division, &Term::of_group(group, &division)).ok())
+            .find_map(|group| schedule_within(request, &division, &Term::of_group(group, &division), observer).ok())
             .ok_or(failure)
     })
 }
 
-fn schedule_within(request: &Request<'_>, division: &Division<'_>, term: &Term<'_>) -> Result<Decision, Failure> {
+fn schedule_within<O: Observer>(
+    request: &Request<'_>,
+    division: &Division<'_>,
+    term: &Term<'_>,
+    observer: &mut O,
+) -> Result<Decision, Failure> {
     let group = term.name.map(str::to_owned);
-    if division.is_empty() {
+    observer.attempt(term, division);
+    if division.is_empty() && !O::EVERYTHING {
         return Ok(Decision { targets: Vec::new(), group });
     }
     let assigned: BTreeMap<&ClusterName, i64> = request
@@ -98,34 +115,42 @@ fn schedule_within(request: &Request<'_>, division: &Division<'_>, term: &Term<'
         .iter()
         .map(|target| (&target.cluster, i64::from(target.replicas.unwrap_or(0).max(0))))
         .collect();
-    let (mut candidates, rejected) = filter::admit(request, term, &assigned);
+    let (mut candidates, rejected) = filter::admit(request, term, &assigned, observer);
+    if division.is_empty() {
+        observer.ranked(&candidates, false);
+        return Ok(Decision { targets: Vec::new(), group });
+    }
     if candidates.is_empty() {
         return Err(Failure::NoClusterFit { clusters: request.clusters.len(), rejected });
     }
     let rules = Rules::of(request.placement, division);
-    if division.needs_room() || rules.need_room(division) {
+    let by_room = division.needs_room() || rules.need_room(division);
+    if by_room {
         for candidate in &mut candidates {
             candidate.free = estimate::room(candidate, request.requests);
         }
     }
     candidates.sort_by(Candidate::best_first);
-    match place(request, division, &rules, &candidates) {
+    observer.ranked(&candidates, by_room);
+    match place(request, (division, &rules), &candidates, observer) {
         Ok(targets) => Ok(Decision { targets, group }),
         Err(problem) => Err(problem.into_failure(&candidates, rejected)),
     }
 }
 
-fn place(
+fn place<O: Observer>(
     request: &Request<'_>,
-    division: &Division<'_>,
-    rules: &Rules,
+    (division, rules): (&Division<'_>, &Rules),
     candidates: &[Candidate<'_>],
+    observer: &mut O,
 ) -> Result<Vec<Target>, failure::Problem> {
     if !request.fresh && spread::is_settled(candidates, division, rules) {
+        observer.settled();
         return Ok(divide::keep(candidates));
     }
-    let selected = spread::select(candidates, division, rules, request.fresh)?;
-    divide::assign(&selected, division, request.fresh, NameOrder::for_uid(request.template_uid))
+    let selected = spread::select(candidates, division, (rules, request.fresh), observer)?;
+    observer.selected(rules, &selected);
+    divide::assign(&selected, division, (request.fresh, NameOrder::for_uid(request.template_uid)), observer)
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Open eviction tasks: which can be closed, and what taking one back means
 //! for the targets.
 
+use super::observer::Observer;
 use super::{Note, Outcome, Plan, Scene, admits, group_admits};
 use crate::failover::eviction::Twice;
 use crate::failover::release::{self, Readopt, Release};
@@ -13,7 +14,7 @@ use crate::taint::Effect;
 use crate::trigger::Trigger;
 
 /// Closes what can be closed: the old copy goes, or is a target again.
-pub(super) fn close(scene: &Scene<'_>) -> Plan {
+pub(super) fn close<O: Observer>(scene: &Scene<'_>, observer: &mut O) -> Plan {
     let standing = &scene.standing;
     let mut plan = Plan {
         targets: standing.targets.to_vec(),
@@ -29,7 +30,9 @@ pub(super) fn close(scene: &Scene<'_>) -> Plan {
             // and of the two the task is what can be found anew.
             continue;
         }
-        match decide(scene, task) {
+        let decided = decide(scene, task);
+        observer.task(task, &decided);
+        match decided {
             Release::Wait(wait) => {
                 if wait == release::Wait::SourceSilent {
                     plan.notes.push(Note::Replaced(task.from.clone()));

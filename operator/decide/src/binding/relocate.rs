@@ -1,14 +1,16 @@
 //! Moving off the targets that must be vacated.
 
-use super::{Note, Outcome, Plan, Question, Scene};
+use super::observer::Observer;
+use super::{Note, Outcome, Plan, Purpose, Question, Scene};
 use crate::failover::eviction::{Due, Eviction, Now};
 use crate::failover::relocation::{self, Current};
 use crate::trigger::Trigger;
 
 /// Moves what is due, as far as a replacement is found.
-pub(super) fn relocate(scene: &Scene<'_>, mut plan: Plan, now: Now) -> Plan {
+pub(super) fn relocate<O: Observer>(scene: &Scene<'_>, mut plan: Plan, now: Now, observer: &mut O) -> Plan {
     let mut due = Vec::new();
     for eviction in scene.evictions(&plan.targets, now) {
+        observer.eviction(&eviction);
         match eviction {
             Eviction::Due(one) => due.push(one),
             Eviction::Waiting { until, .. } => {
@@ -27,15 +29,16 @@ pub(super) fn relocate(scene: &Scene<'_>, mut plan: Plan, now: Now) -> Plan {
         plan.notes.extend(lost);
         return plan;
     }
-    replace(scene, plan, &due, now)
+    replace(scene, plan, (&due, now), observer)
 }
 
-fn replace(scene: &Scene<'_>, mut plan: Plan, due: &[Due], now: Now) -> Plan {
+fn replace<O: Observer>(scene: &Scene<'_>, mut plan: Plan, (due, now): (&[Due], Now), observer: &mut O) -> Plan {
     let current = Current { targets: &plan.targets, tasks: &plan.tasks, divided: scene.is_divided(), grace: None };
     let mut group = None;
     let moved = relocation::plan(current, due, now.wall, |evicting, previous| {
-        let question = Question { previous, evicting, group: plan.group.as_deref(), fresh: false };
-        let decision = scene.schedule(question, now).map_err(|failure| failure.to_string())?;
+        let group_in_use = plan.group.as_deref();
+        let question = Question { why: Purpose::Replacement, previous, evicting, group: group_in_use, fresh: false };
+        let decision = scene.schedule(question, now, observer).map_err(|failure| failure.to_string())?;
         group = decision.group;
         Ok(decision.targets)
     });

@@ -1,13 +1,14 @@
 //! Scheduling, when a rule asks for it.
 
-use super::{Note, Outcome, Plan, Question, Scene, vacated};
+use super::observer::Observer;
+use super::{Note, Outcome, Plan, Purpose, Question, Scene, vacated};
 use crate::failover::eviction::{Held, Now, Twice};
 use crate::ids::ClusterName;
 use crate::placement::Target;
 use crate::trigger::{self, Last, Trigger};
 
 /// Schedules. Whatever goes wrong, the placement in force stands (D17).
-pub(super) fn reschedule(scene: &Scene<'_>, mut plan: Plan, now: Now) -> Plan {
+pub(super) fn reschedule<O: Observer>(scene: &Scene<'_>, mut plan: Plan, now: Now, observer: &mut O) -> Plan {
     let standing = &scene.standing;
     if standing.suspended {
         return plan;
@@ -22,13 +23,14 @@ pub(super) fn reschedule(scene: &Scene<'_>, mut plan: Plan, now: Now) -> Plan {
         return plan;
     };
     let question = Question {
+        why: Purpose::Rule(trigger),
         previous: &plan.targets,
         evicting: &vacated(&plan.tasks),
         group: plan.group.as_deref(),
         // Asking is heard even when another rule holds first.
         fresh: standing.asked,
     };
-    match scene.schedule(question, now) {
+    match scene.schedule(question, now, observer) {
         Ok(decision) if decision.targets.is_empty() && !plan.targets.is_empty() && !scene.wants_nothing() => {
             let message = "the schedule came out empty; the last placement stands".to_owned();
             plan.outcome = Outcome::Failed { reason: "NoClusterFit", message };

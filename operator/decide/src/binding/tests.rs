@@ -218,6 +218,10 @@ impl Case {
     }
 
     fn plan(&self) -> Plan {
+        self.ask(plan)
+    }
+
+    fn ask<T>(&self, ask: impl FnOnce(&Scene<'_>, Now) -> T) -> T {
         let copies = self.copies();
         let scene = Scene {
             gvk: &deployments(),
@@ -243,7 +247,7 @@ impl Case {
             after: Duration::from_secs(2),
             off: None,
         };
-        plan(&scene, Now { wall: Wall(100_000), mono: Mono::from_millis(100_000) })
+        ask(&scene, Now { wall: Wall(100_000), mono: Mono::from_millis(100_000) })
     }
 
     /// Writes the plan into the binding; copies that are new or have other

@@ -3,6 +3,8 @@
 //! For every decision that is no move: a policy was narrowed, a schedule chose
 //! otherwise. A deleted template is not this module's: there everything goes.
 
+use std::fmt;
+
 use crate::failover::{Copy, Health, Source, first_not_healthy};
 use crate::ids::ClusterName;
 use crate::invariants;
@@ -59,6 +61,23 @@ pub enum Removal {
     Delete(Allowed),
     /// It stays; look again when something changes.
     Keep(Keep),
+}
+
+impl fmt::Display for Removal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Delete(Allowed::Replaced) => f.write_str("it goes: all remaining copies are healthy"),
+            Self::Delete(Allowed::GivenUp) => f.write_str("it goes: the placement gave it up"),
+            Self::Keep(Keep::NothingRemains) => f.write_str("it stays: it would be the last copy"),
+            Self::Keep(Keep::SourceSilent) => f.write_str("it stays: its cluster does not answer"),
+            Self::Keep(Keep::SourceNotCompared) => {
+                f.write_str("it stays: its cluster answers, and what runs there is not compared yet")
+            }
+            Self::Keep(Keep::NotHealthy(cluster, health)) => {
+                write!(f, "it stays: the copy on {cluster} is {health:?}")
+            }
+        }
+    }
 }
 
 /// Decides over one dropped copy.

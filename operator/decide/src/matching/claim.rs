@@ -104,7 +104,7 @@ pub(super) fn decide<'p>(
         };
     };
     match stands(template, recorded, holder) {
-        Ok(holder) => match best(matching.filter(|(policy, level)| may_preempt(policy, *level, holder))) {
+        Ok(holder) => match best(matching.filter(|(policy, level)| preempt(policy, *level, holder).is_ok())) {
             Some(policy) => {
                 ClaimDecision::Claim { claim: claim_of(policy), why: ClaimReason::Preempts(holder.reference.clone()) }
             }
@@ -122,7 +122,11 @@ pub(super) fn decide<'p>(
     }
 }
 
-fn stands<'p>(template: &Template<'_>, recorded: &Claim, holder: Option<&'p Policy>) -> Result<&'p Policy, Lost> {
+pub(super) fn stands<'p>(
+    template: &Template<'_>,
+    recorded: &Claim,
+    holder: Option<&'p Policy>,
+) -> Result<&'p Policy, Lost> {
     let holder = holder.filter(|policy| policy.id == recorded.id).ok_or(Lost::PolicyGone)?;
     if holder.deleting {
         return Err(Lost::PolicyDeleting);
@@ -130,28 +134,81 @@ fn stands<'p>(template: &Template<'_>, recorded: &Claim, holder: Option<&'p Poli
     holder.matches(template).map(|_| holder).ok_or(Lost::NoLongerMatches)
 }
 
+/// Why a matching policy leaves the template with its holder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum NoPreemption {
+    /// `preemption` is not Always.
+    Never,
+    /// It matches by less than the name.
+    NotByName,
+    /// A cluster-wide policy takes nothing from a namespaced one.
+    WiderScope,
+    /// Its priority is not higher.
+    Priority,
+}
+
+impl fmt::Display for NoPreemption {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Never => "the claim stands and its preemption is Never",
+            Self::NotByName => "the claim stands and only a selector by name preempts",
+            Self::WiderScope => "the claim stands and a cluster-wide policy takes nothing from a namespaced one",
+            Self::Priority => "the claim stands and its priority is not higher than the holder's",
+        })
+    }
+}
+
 /// Only a named selector preempts (karmada-api 1.4 wants a name in every
 /// selector of an `Always` policy). A namespaced policy takes from any
 /// cluster-wide one; otherwise only a strictly higher priority takes, and a
 /// cluster-wide policy never takes from a namespaced one.
-fn may_preempt(policy: &Policy, level: MatchLevel, holder: &Policy) -> bool {
-    if !policy.preempts || level < MatchLevel::Name {
-        return false;
+pub(super) fn preempt(policy: &Policy, level: MatchLevel, holder: &Policy) -> Result<(), NoPreemption> {
+    if !policy.preempts {
+        return Err(NoPreemption::Never);
+    }
+    if level < MatchLevel::Name {
+        return Err(NoPreemption::NotByName);
     }
     match (&policy.reference.scope, &holder.reference.scope) {
-        (Scope::Namespaced(_), Scope::Cluster) => true,
-        (Scope::Cluster, Scope::Namespaced(_)) => false,
-        _ => policy.priority > holder.priority,
+        (Scope::Namespaced(_), Scope::Cluster) => Ok(()),
+        (Scope::Cluster, Scope::Namespaced(_)) => Err(NoPreemption::WiderScope),
+        _ if policy.priority > holder.priority => Ok(()),
+        _ => Err(NoPreemption::Priority),
+    }
+}
+
+/// What decides between matching policies; the greatest wins, and the first
+/// field that differs says why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Rank<'p> {
+    namespaced: bool,
+    priority: i32,
+    level: MatchLevel,
+    name: Reverse<&'p PolicyRef>,
+}
+
+impl<'p> Rank<'p> {
+    pub fn of(policy: &'p Policy, level: MatchLevel) -> Self {
+        let namespaced = matches!(policy.reference.scope, Scope::Namespaced(_));
+        Self { namespaced, priority: policy.priority, level, name: Reverse(&policy.reference) }
+    }
+
+    /// Why this one comes after `winner`.
+    pub fn loses_to(&self, winner: &Self) -> String {
+        if self.namespaced != winner.namespaced {
+            "a policy of the namespace goes before cluster-wide ones".to_owned()
+        } else if self.priority != winner.priority {
+            format!("its priority {} is lower than {}", self.priority, winner.priority)
+        } else if self.level != winner.level {
+            format!("it selects by {}, the winner by {}", self.level, winner.level)
+        } else {
+            "the smaller name goes first among equals".to_owned()
+        }
     }
 }
 
 fn best<'p>(matching: impl Iterator<Item = (&'p Policy, MatchLevel)>) -> Option<&'p Policy> {
-    matching
-        .max_by_key(|(policy, level)| {
-            let namespaced = matches!(policy.reference.scope, Scope::Namespaced(_));
-            (namespaced, policy.priority, *level, Reverse(&policy.reference))
-        })
-        .map(|(policy, _)| policy)
+    matching.max_by_key(|(policy, level)| Rank::of(policy, *level)).map(|(policy, _)| policy)
 }
 
 fn claim_of(policy: &Policy) -> Claim {

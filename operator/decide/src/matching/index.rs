@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::ids::Gvk;
 use crate::matching::claim::{ClaimDecision, decide};
+use crate::matching::explanation::{self, Explanation};
 use crate::matching::policy::{Policy, PolicyRef, Scope, Template};
 
 /// All policies, found by kind and scope, so that a template is compared only
@@ -60,7 +61,7 @@ impl Index {
     }
 
     /// All policies, ordered by reference.
-    pub fn iter(&self) -> impl Iterator<Item = &Arc<Policy>> {
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Policy>> + Clone {
         self.policies.values()
     }
 
@@ -79,6 +80,11 @@ impl Index {
     pub fn claim(&self, template: &Template<'_>) -> ClaimDecision {
         let holder = template.claimed_by.and_then(|claim| self.get(&claim.policy)).map(|policy| &**policy);
         decide(template, holder, self.candidates(template))
+    }
+
+    /// The same decision with what speaks for and against every policy.
+    pub fn explain(&self, template: &Template<'_>) -> Explanation {
+        explanation::explain(&self.claim(template), template, self.iter().map(|policy| &**policy))
     }
 
     fn candidates<'s>(&'s self, template: &Template<'_>) -> impl Iterator<Item = &'s Policy> {

@@ -1,10 +1,11 @@
 //! One `resourceSelectors` entry, checked.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::affinity::LabelSelector;
+use crate::affinity::{LabelSelector, Requirement};
 use crate::ids::{Gvk, Namespace, ObjectKey};
 use crate::matching::Scope;
 
@@ -18,6 +19,16 @@ pub enum MatchLevel {
     Labels,
     /// By its name.
     Name,
+}
+
+impl fmt::Display for MatchLevel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::All => "the whole kind",
+            Self::Labels => "its labels",
+            Self::Name => "its name",
+        })
+    }
 }
 
 /// Which objects of a kind are meant.
@@ -44,21 +55,82 @@ pub struct ResourceSelector {
     pub pick: Pick,
 }
 
+/// The first part of a selector that does not hold of an object, from what is
+/// looked at first to what is looked at last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mismatch<'a> {
+    /// It names another kind, or another version.
+    Kind(&'a Gvk),
+    /// The policy lives in another namespace.
+    Scope(&'a Namespace),
+    /// It names another namespace.
+    Namespace(&'a Namespace),
+    /// It names another object.
+    Name(&'a str),
+    /// This requirement does not hold of the labels.
+    Label(&'a Requirement),
+}
+
+impl Mismatch<'_> {
+    /// How near the selector came: the more of it holds, the higher.
+    pub fn nearness(&self, key: &ObjectKey) -> u8 {
+        match self {
+            Self::Kind(gvk) if gvk.kind == key.gvk.kind && gvk.group == key.gvk.group => 1,
+            Self::Kind(_) => 0,
+            Self::Scope(_) => 2,
+            Self::Namespace(_) => 3,
+            Self::Name(_) | Self::Label(_) => 4,
+        }
+    }
+}
+
+impl fmt::Display for Mismatch<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Kind(gvk) => write!(f, "it selects {gvk}"),
+            Self::Scope(namespace) => write!(f, "it lives in namespace {namespace} and selects there alone"),
+            Self::Namespace(namespace) => write!(f, "it selects in namespace {namespace}"),
+            Self::Name(name) => write!(f, "it selects the name {name}"),
+            Self::Label(requirement) => write!(f, "it wants {requirement}"),
+        }
+    }
+}
+
 impl ResourceSelector {
     /// Whether the selector, written in a policy of `scope`, means the object,
     /// and how closely. A namespaced policy never reaches beyond its own
     /// namespace, whatever its selector says.
     pub fn matches(&self, scope: &Scope, key: &ObjectKey, labels: &BTreeMap<String, String>) -> Option<MatchLevel> {
-        if self.gvk != key.gvk || !scope.reaches(key) {
-            return None;
+        self.compare(scope, key, labels).ok()
+    }
+
+    /// The same, with the first part that does not hold.
+    pub fn compare<'a>(
+        &'a self,
+        scope: &'a Scope,
+        key: &ObjectKey,
+        labels: &BTreeMap<String, String>,
+    ) -> Result<MatchLevel, Mismatch<'a>> {
+        if self.gvk != key.gvk {
+            return Err(Mismatch::Kind(&self.gvk));
         }
-        if self.namespace.is_some() && self.namespace != key.namespace {
-            return None;
+        if let Scope::Namespaced(own) = scope
+            && !scope.reaches(key)
+        {
+            return Err(Mismatch::Scope(own));
+        }
+        if let Some(namespace) = &self.namespace
+            && key.namespace.as_ref() != Some(namespace)
+        {
+            return Err(Mismatch::Namespace(namespace));
         }
         match &self.pick {
-            Pick::Name(name) => (**name == *key.name).then_some(MatchLevel::Name),
-            Pick::Labels(selector) => selector.matches(labels).then_some(MatchLevel::Labels),
-            Pick::All => Some(MatchLevel::All),
+            Pick::Name(name) if **name == *key.name => Ok(MatchLevel::Name),
+            Pick::Name(name) => Err(Mismatch::Name(name)),
+            Pick::Labels(selector) => {
+                selector.first_unmet(labels).map_or(Ok(MatchLevel::Labels), |unmet| Err(Mismatch::Label(unmet)))
+            }
+            Pick::All => Ok(MatchLevel::All),
         }
     }
 

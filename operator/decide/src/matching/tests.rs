@@ -200,6 +200,69 @@ fn match_levels_are_ordered_from_loose_to_close() {
     assert!(MatchLevel::All < MatchLevel::Labels && MatchLevel::Labels < MatchLevel::Name);
 }
 
+fn told(claimed_by: Option<&Claim>, policies: &[Policy]) -> super::Explanation {
+    let mut index = Index::default();
+    for policy in policies {
+        index.insert(Arc::new(policy.clone()));
+    }
+    let key = object(Some("shop"), "web");
+    index.explain(&Template { key: &key, labels: &labels(&[("app", "web")]), claimed_by })
+}
+
+#[test]
+fn a_policy_that_lost_is_told_with_what_decided() {
+    let winner = pp("winner", 3, named("web"));
+    let rest = [
+        cpp("wide", 9, named("web")),
+        pp("low", 1, named("web")),
+        pp("loose", 3, Pick::All),
+        pp("younger", 3, named("web")),
+    ];
+    let policies: Vec<Policy> =
+        rest.into_iter().chain([Policy { reference: PolicyRef::namespaced("shop", "a"), ..winner }]).collect();
+    let contenders = told(None, &policies).contenders;
+    let why = |name: &str| &contenders.iter().find(|one| one.policy.ends_with(name)).expect("it matches").why;
+    assert_eq!(contenders[0].why, "claimed by PropagationPolicy shop/a, the best match");
+    assert_eq!(why("wide"), "a policy of the namespace goes before cluster-wide ones");
+    assert_eq!(why("low"), "its priority 1 is lower than 3");
+    assert_eq!(why("loose"), "it selects by the whole kind, the winner by its name");
+    assert_eq!(why("younger"), "the smaller name goes first among equals");
+}
+
+#[test]
+fn a_better_policy_that_may_not_preempt_is_told_so() {
+    let holder = pp("holder", 0, Pick::All);
+    let better = [
+        pp("never", 9, named("web")),
+        Policy { preempts: true, ..pp("loose", 9, Pick::All) },
+        Policy { preempts: true, ..cpp("wide", 9, named("web")) },
+        Policy { preempts: true, ..pp("equal", 0, named("web")) },
+    ];
+    let policies: Vec<Policy> = better.into_iter().chain([holder.clone()]).collect();
+    let contenders = told(Some(&claim_by(&holder)), &policies).contenders;
+    let why = |name: &str| &contenders.iter().find(|one| one.policy.ends_with(name)).expect("it matches").why;
+    assert!(contenders[0].wins && contenders[0].why.starts_with("stays with"), "{contenders:?}");
+    assert!(why("never").ends_with("its preemption is Never"));
+    assert!(why("loose").ends_with("only a selector by name preempts"));
+    assert!(why("wide").ends_with("takes nothing from a namespaced one"));
+    assert!(why("equal").ends_with("its priority is not higher than the holder's"));
+}
+
+#[test]
+fn where_nothing_matches_the_nearest_policies_say_which_part_does_not_hold() {
+    let mut other_kind = pp("kind", 0, Pick::All);
+    other_kind.selectors[0].gvk = Gvk::from_api_version("v1", "ConfigMap");
+    let elsewhere = policy(PolicyRef::namespaced("bank", "elsewhere"), 0, Pick::All);
+    let policies = [other_kind, elsewhere, cpp("wide", 0, label_is("app", "db")), pp("own", 0, named("api"))];
+    let near: Vec<_> = told(None, &policies).nearest.into_iter().map(|near| (near.policy, near.why)).collect();
+    let expected = [
+        ("PropagationPolicy shop/own", "it selects the name api"),
+        ("ClusterPropagationPolicy wide", "it wants the label app=db"),
+        ("PropagationPolicy bank/elsewhere", "it lives in namespace bank and selects there alone"),
+    ];
+    assert_eq!(near, expected.map(|(policy, why)| (policy.to_owned(), why.to_owned())));
+}
+
 #[test]
 fn a_removed_policy_leaves_nothing_in_the_index() {
     let mut index = Index::default();
@@ -251,6 +314,11 @@ proptest! {
             let template = Template { key: &key, labels: &labels, claimed_by: claimed.as_ref() };
             let decision = claim(&template, &policies);
             prop_assert_eq!(&decision, &index.claim(&template));
+            let told = index.explain(&template);
+            prop_assert_eq!(&told.decision, &decision.to_string());
+            let winners: Vec<_> = told.contenders.iter().filter(|one| one.wins).map(|one| one.policy.clone()).collect();
+            prop_assert_eq!(winners, told.policy.iter().cloned().collect::<Vec<_>>());
+            prop_assert!(told.policy.is_none() || told.contenders[0].wins);
             policies.reverse();
             prop_assert_eq!(&decision, &claim(&template, &policies));
             match decision {

@@ -59,6 +59,28 @@ struct Variant {
 /// an override sees the cluster's replicas and cannot take a mark off
 /// (karmada-api 2.3).
 pub fn render(input: &Render<'_>, destination: &Destination<'_>) -> Result<Manifest, Error> {
+    render_before(input, destination, &mut Nobody)
+}
+
+/// Sees an object change on its way to a cluster.
+pub(super) trait Observer {
+    /// Before anything, and after the replicas.
+    fn revised(&mut self, _object: &Value) {}
+    /// After the rule at this place of a policy.
+    fn applied(&mut self, _policy: &OverridePolicy, _rule: usize, _object: &Value) {}
+}
+
+/// Does not look, and costs nothing.
+struct Nobody;
+
+impl Observer for Nobody {}
+
+/// The same, and an observer sees the object change.
+pub(super) fn render_before<O: Observer>(
+    input: &Render<'_>,
+    destination: &Destination<'_>,
+    observer: &mut O,
+) -> Result<Manifest, Error> {
     let rules: Vec<Applied<'_>> = input
         .overrides
         .iter()
@@ -67,7 +89,9 @@ pub fn render(input: &Render<'_>, destination: &Destination<'_>) -> Result<Manif
         .collect();
     let mut object = input.template.object().clone();
     revise(input, destination, &mut object);
-    let applied_overrides = apply(&rules, input.template.object(), &mut object, &destination.cluster.name)?;
+    observer.revised(&object);
+    let cluster = &destination.cluster.name;
+    let applied_overrides = apply((&rules, cluster), input.template.object(), &mut object, observer)?;
     let not_map = |field| Error::NotMap { cluster: destination.cluster.name.clone(), field };
     input.provenance.put_on(&mut object).map_err(not_map)?;
     let hash = canonical::hash(&object);
@@ -117,11 +141,11 @@ fn revise(input: &Render<'_>, destination: &Destination<'_>, object: &mut Value)
     }
 }
 
-fn apply(
-    rules: &[Applied<'_>],
+fn apply<O: Observer>(
+    (rules, cluster): (&[Applied<'_>], &ClusterName),
     template: &Value,
     object: &mut Value,
-    cluster: &ClusterName,
+    observer: &mut O,
 ) -> Result<Vec<String>, Error> {
     let mut applied: Vec<String> = Vec::new();
     for (policy, rule, Rule { overriders, .. }) in rules {
@@ -132,6 +156,7 @@ fn apply(
             rule: *rule,
             source: source.into(),
         })?;
+        observer.applied(policy, *rule, object);
         if applied.last() != Some(&name) {
             applied.push(name);
         }

@@ -214,6 +214,42 @@ fn a_failing_override_names_cluster_policy_rule_and_path() {
 }
 
 #[test]
+fn an_explanation_renders_the_same_and_names_the_paths_that_each_rule_changed() {
+    let template = pruned(deployment());
+    let first =
+        override_policy("first", vec![(None, replace("/spec/template/spec/containers/0/image", json!("own:1")))]);
+    let more = vec![
+        (Some("m2"), replace("/metadata/labels/app", json!("x"))),
+        (None, replace("/metadata/labels/app", json!("web"))),
+    ];
+    let second = override_policy("second", more);
+    let provenance = provenance();
+    let overrides = [&first, &second];
+    let input = Render {
+        template: &template,
+        overrides: &overrides,
+        provenance: &provenance,
+        scale: None,
+        members_scale: false,
+    };
+    let (one, two) = (cluster("m1"), cluster("m2"));
+    let destination = |cluster| Destination { cluster, replicas: Some(2), completions: None };
+    let (manifest, changes) = explain(&input, &destination(&one));
+    assert_eq!(manifest.unwrap(), render(&input, &destination(&one)).unwrap());
+    let told = |changes: Vec<Changed>| -> Vec<(String, usize, Vec<String>)> {
+        changes.into_iter().map(|one| (one.policy, one.rule, one.paths)).collect()
+    };
+    let (image, label) = ("/spec/template/spec/containers/0/image".to_owned(), "/metadata/labels/app".to_owned());
+    let (first, second) = ("OverridePolicy shop/first".to_owned(), "OverridePolicy shop/second".to_owned());
+    let on_one = [(first.clone(), 0, vec![image.clone()]), (second.clone(), 1, vec![])];
+    assert_eq!(told(changes), on_one);
+    let (manifest, changes) = explain(&input, &destination(&two));
+    assert_eq!(manifest.unwrap(), render(&input, &destination(&two)).unwrap());
+    let on_two = [(first, 0, vec![image]), (second.clone(), 0, vec![label.clone()]), (second, 1, vec![label])];
+    assert_eq!(told(changes), on_two);
+}
+
+#[test]
 fn an_override_cannot_rename_the_object_or_take_a_mark_off() {
     let rename = override_policy("o", vec![(None, replace("/metadata/name", json!("other")))]);
     let error = one(&pruned(deployment()), &[&rename]).unwrap_err();

@@ -6,7 +6,7 @@ use crate::cluster::Cluster;
 
 /// Whether a candidate takes more replicas than it has. Ordered from yes to no.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Growth {
+pub(crate) enum Growth {
     /// It does.
     Welcome,
     /// Only when the others cannot take them.
@@ -17,7 +17,7 @@ pub(super) enum Growth {
 
 /// A cluster that may be chosen.
 #[derive(Clone, Debug)]
-pub(super) struct Candidate<'a> {
+pub(crate) struct Candidate<'a> {
     pub cluster: &'a Cluster,
     /// 0 for the affinity itself, then its overflow tiers.
     pub tier: usize,

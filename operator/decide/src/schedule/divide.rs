@@ -7,11 +7,12 @@ use crate::placement::{ReplicaScheduling, StaticWeight, Target};
 use crate::schedule::Request;
 use crate::schedule::candidate::Candidate;
 use crate::schedule::failure::Problem;
+use crate::schedule::observer::{Apportioned, Observer, Step};
 use crate::webster::{self, NameOrder};
 
 /// What is divided, and how.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Division<'a> {
+pub(crate) enum Division<'a> {
     /// Every chosen cluster gets the whole: so many replicas, or an object
     /// that has none.
     Whole(Option<i32>),
@@ -58,19 +59,22 @@ type Share<'c, 'a> = (&'c Candidate<'a>, i64);
 
 /// Divides over the chosen clusters; the answer is sorted by name and has no
 /// cluster without a replica.
-pub(super) fn assign(
+pub(super) fn assign<O: Observer>(
     selected: &[&Candidate<'_>],
     division: &Division<'_>,
-    fresh: bool,
-    ties: NameOrder,
+    (fresh, ties): (bool, NameOrder),
+    observer: &mut O,
 ) -> Result<Vec<Target>, Problem> {
     match division {
         Division::Whole(replicas) => Ok(sorted(
             selected.iter().map(|candidate| Target { cluster: candidate.cluster.name.clone(), replicas: *replicas }),
         )),
-        Division::Weighted { weights, replicas } => Ok(targets(weights::divide(selected, weights, *replicas, ties))),
+        Division::Weighted { weights, replicas } => {
+            Ok(targets(weights::divide(selected, weights, (*replicas, ties), observer)))
+        }
         Division::ByCapacity { replicas, aggregated } => {
-            capacity::Divider { aggregated: *aggregated, fresh, ties }.divide(selected, *replicas).map(targets)
+            let mut divider = capacity::Divider { aggregated: *aggregated, fresh, ties, observer };
+            divider.divide(selected, *replicas).map(targets)
         }
     }
 }
@@ -80,10 +84,18 @@ pub(super) fn keep(candidates: &[Candidate<'_>]) -> Vec<Target> {
     targets(candidates.iter().map(|candidate| (candidate, candidate.assigned)))
 }
 
-/// Seats by Webster's method, in the order of the parties.
-fn apportion(parties: &[&Candidate<'_>], votes: &[i64], seats: i64, ties: NameOrder) -> Vec<i64> {
+/// Seats by Webster's method, in the order of the parties. What each has kept
+/// beside them is told, and no part of it.
+fn apportion<O: Observer>(
+    step: Step,
+    (parties, votes, kept): (&[&Candidate<'_>], &[i64], &[i64]),
+    (seats, ties): (i64, NameOrder),
+    observer: &mut O,
+) -> Vec<i64> {
     let names: Vec<_> = parties.iter().map(|candidate| candidate.name()).collect();
-    webster::apportion(&names, votes, seats, ties)
+    let given = webster::apportion(&names, votes, seats, ties);
+    observer.apportioned(&Apportioned { step, names: &names, votes, kept, seats, ties, given: &given });
+    given
 }
 
 fn targets<'c, 'a: 'c>(shares: impl IntoIterator<Item = Share<'c, 'a>>) -> Vec<Target> {

@@ -8,6 +8,7 @@ mod deletion;
 mod eviction;
 mod health;
 mod taint;
+mod tenable;
 mod topology;
 
 use std::collections::BTreeMap;
@@ -16,6 +17,7 @@ use crate::cluster::Cluster;
 use crate::ids::ClusterName;
 use crate::schedule::Request;
 use crate::schedule::candidate::{Candidate, Growth};
+use crate::schedule::observer::Observer;
 use crate::schedule::rejection::{Reason, Rejection};
 use crate::schedule::score;
 use crate::schedule::term::Term;
@@ -30,10 +32,13 @@ const FILTERS: &[Filter] = &[
     api::FILTER,
     taint::FILTER,
     health::FILTER,
+    tenable::FILTER,
 ];
 
 /// One rule that a candidate must pass.
 struct Filter {
+    /// As explanations name it.
+    name: &'static str,
     /// Refuses with a reason.
     check: fn(&Request<'_>, &Term<'_>, &Cluster) -> Result<(), Reason>,
     /// What a refusal means for a cluster that is a target already.
@@ -52,16 +57,17 @@ enum Targets {
 
 /// Splits the fleet into candidates and rejections. `assigned` holds the
 /// replicas of the previous targets.
-pub(super) fn admit<'a>(
+pub(super) fn admit<'a, O: Observer>(
     request: &Request<'a>,
     term: &Term<'_>,
     assigned: &BTreeMap<&ClusterName, i64>,
+    observer: &mut O,
 ) -> (Vec<Candidate<'a>>, Vec<Rejection>) {
     let mut candidates = Vec::with_capacity(request.clusters.len());
     let mut rejected = Vec::new();
     for cluster in request.clusters {
         let assigned = assigned.get(&cluster.name).copied();
-        match examine(request, term, cluster, assigned) {
+        match examine(request, (term, cluster), assigned, observer) {
             Ok(candidate) => candidates.push(candidate),
             Err(reason) => rejected.push(Rejection { cluster: cluster.name.clone(), reason }),
         }
@@ -69,22 +75,33 @@ pub(super) fn admit<'a>(
     (candidates, rejected)
 }
 
-fn examine<'a>(
+fn examine<'a, O: Observer>(
     request: &Request<'_>,
-    term: &Term<'_>,
-    cluster: &'a Cluster,
+    (term, cluster): (&Term<'_>, &'a Cluster),
     assigned: Option<i64>,
+    observer: &mut O,
 ) -> Result<Candidate<'a>, Reason> {
     let is_target = assigned.is_some();
     let avoided = score::is_avoided(cluster, &request.placement.tolerations);
     let mut growth = if avoided { Growth::LastResort } else { Growth::Welcome };
+    let mut refused = None;
+    observer.examining(cluster);
     for filter in FILTERS {
         let Err(reason) = (filter.check)(request, term, cluster) else { continue };
-        growth = growth.max(match filter.targets {
-            Targets::Stay if is_target => Growth::LastResort,
-            Targets::Freeze if is_target => Growth::Refused,
-            _ => return Err(reason),
-        });
+        let kept = match filter.targets {
+            Targets::Stay if is_target => Some(Growth::LastResort),
+            Targets::Freeze if is_target => Some(Growth::Refused),
+            _ => None,
+        };
+        observer.refused(filter.name, &reason, kept, term.first_unmet(cluster));
+        match kept {
+            Some(kept) => growth = growth.max(kept),
+            None if O::EVERYTHING => refused = refused.or(Some(reason)),
+            None => return Err(reason),
+        }
+    }
+    if let Some(reason) = refused {
+        return Err(reason);
     }
     Ok(Candidate {
         cluster,

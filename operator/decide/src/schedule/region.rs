@@ -10,6 +10,7 @@ use crate::placement::SpreadField;
 use crate::schedule::candidate::Candidate;
 use crate::schedule::divide::Division;
 use crate::schedule::failure::Problem;
+use crate::schedule::observer::Observer;
 use crate::schedule::spread::Bounds;
 
 /// What one replica-holding cluster, or one replica of the aim, is worth
@@ -32,14 +33,16 @@ struct Region<'a> {
 /// Chooses among `candidates`, sorted best first. Where the regions in use
 /// still satisfy the constraints and hold the replicas, they stay unless
 /// `fresh`: a better score elsewhere is no reason to move.
-pub(super) fn select<'c, 'a>(
+pub(super) fn select<'c, 'a, O: Observer>(
     candidates: &'c [Candidate<'a>],
     division: &Division<'_>,
-    regions: Bounds,
-    clusters: Bounds,
-    fresh: bool,
+    (regions, clusters, fresh): (Bounds, Bounds, bool),
+    observer: &mut O,
 ) -> Result<Vec<&'c Candidate<'a>>, Problem> {
     let all = group(candidates, division, regions, clusters);
+    for region in &all {
+        observer.region(region.name, region.score, region.is_used);
+    }
     let regions = Bounds { min: regions.min.max(1), max: regions.max };
     check_feasible(&all, regions, clusters)?;
     if !fresh {

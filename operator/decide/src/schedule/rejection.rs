@@ -45,6 +45,8 @@ pub enum Reason {
     },
     /// Its health admits no new copies.
     Health(Grade),
+    /// A new copy would have to leave it again at once.
+    Untenable,
 }
 
 impl Reason {
@@ -64,6 +66,7 @@ impl Reason {
                 format!("{have} the untolerated taint {key}:{effect:?}")
             }
             Self::Taint { key, value, effect } => format!("{have} the untolerated taint {key}={value}:{effect:?}"),
+            Self::Untenable => format!("{have} a taint that is not tolerated any more"),
             Self::Health(Grade::IsolatedApi) => format!("{have} an unreachable API"),
             Self::Health(Grade::IsolatedFull) => format!("{be} isolated"),
             Self::Health(grade) => format!("{be} not fit for new copies ({grade:?})"),

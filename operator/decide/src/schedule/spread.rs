@@ -7,11 +7,12 @@ use crate::placement::{Placement, Spread, SpreadField};
 use crate::schedule::candidate::Candidate;
 use crate::schedule::divide::Division;
 use crate::schedule::failure::Problem;
+use crate::schedule::observer::Observer;
 use crate::schedule::region;
 
 /// Bounds on a number of groups.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Bounds {
+pub(crate) struct Bounds {
     pub min: usize,
     /// `usize::MAX` without a bound.
     pub max: usize,
@@ -31,7 +32,7 @@ impl Bounds {
 
 /// The spread constraints in force.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Rules {
+pub(crate) struct Rules {
     pub cluster: Option<Bounds>,
     pub region: Option<Bounds>,
     /// Constraints by zone or provider only filter; alone they have no meaning
@@ -80,14 +81,14 @@ pub(super) fn is_settled(candidates: &[Candidate<'_>], division: &Division<'_>, 
 
 /// Chooses among `candidates`, which are sorted best first; the choice keeps
 /// that order.
-pub(super) fn select<'c, 'a>(
+pub(super) fn select<'c, 'a, O: Observer>(
     candidates: &'c [Candidate<'a>],
     division: &Division<'_>,
-    rules: &Rules,
-    fresh: bool,
+    (rules, fresh): (&Rules, bool),
+    observer: &mut O,
 ) -> Result<Vec<&'c Candidate<'a>>, Problem> {
     match (rules.region, rules.cluster, rules.other) {
-        (Some(regions), ..) => region::select(candidates, division, regions, rules.clusters(), fresh),
+        (Some(regions), ..) => region::select(candidates, division, (regions, rules.clusters(), fresh), observer),
         (None, Some(bounds), _) => by_cluster(candidates, division, bounds),
         (None, None, Some(by)) => Err(Problem::UnsupportedSpread(by)),
         (None, None, None) => Ok(candidates.iter().collect()),

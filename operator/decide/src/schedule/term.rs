@@ -1,13 +1,13 @@
 //! The candidate set of one attempt: an affinity and its overflow tiers.
 
-use crate::affinity::ClusterAffinity;
+use crate::affinity::{ClusterAffinity, Unmet};
 use crate::cluster::Cluster;
 use crate::placement::{Affinities, AffinityGroup};
 use crate::schedule::Request;
 use crate::schedule::divide::Division;
 
 /// What one attempt may choose from.
-pub(super) struct Term<'a> {
+pub(crate) struct Term<'a> {
     /// The affinity group's name; None without groups.
     pub name: Option<&'a str>,
     affinity: Option<&'a ClusterAffinity>,
@@ -40,6 +40,11 @@ impl<'a> Term<'a> {
 
     fn any() -> Self {
         Self { name: None, affinity: None, overflow: &[] }
+    }
+
+    /// What keeps the cluster out of the affinity itself, if anything.
+    pub fn first_unmet(&self, cluster: &Cluster) -> Option<Unmet<'a>> {
+        self.affinity.and_then(|affinity| affinity.first_unmet(cluster))
     }
 
     /// The tier the cluster belongs to: 0 for the affinity itself, then the

@@ -9,7 +9,7 @@ mod spread;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::{Decision, Failure, Reason, Request, schedule};
+use super::{Decision, Failure, Reason, Request, explanation, schedule};
 use crate::affinity::ClusterAffinity;
 use crate::cluster::{Capacity, Cluster, Grade, Resources};
 use crate::ids::{ClusterName, Gvk};
@@ -75,6 +75,7 @@ struct Case {
     previous: Vec<Target>,
     replicas: Option<i32>,
     evicting: BTreeSet<ClusterName>,
+    untenable: BTreeSet<ClusterName>,
     observed_group: Option<String>,
     fresh: bool,
     uid: &'static str,
@@ -88,6 +89,7 @@ impl Case {
             previous: Vec::new(),
             replicas: Some(replicas),
             evicting: BTreeSet::new(),
+            untenable: BTreeSet::new(),
             observed_group: None,
             fresh: false,
             uid: "",
@@ -105,7 +107,11 @@ impl Case {
     }
 
     fn schedule(&self) -> Result<Decision, Failure> {
-        schedule(&Request {
+        self.ask(schedule)
+    }
+
+    fn ask<T>(&self, ask: impl FnOnce(&Request<'_>) -> T) -> T {
+        ask(&Request {
             gvk: &deployments(),
             placement: &self.placement,
             clusters: &self.clusters,
@@ -113,6 +119,7 @@ impl Case {
             replicas: self.replicas,
             requests: None,
             evicting: &self.evicting,
+            untenable: &self.untenable,
             observed_group: self.observed_group.as_deref(),
             fresh: self.fresh,
             template_uid: self.uid,

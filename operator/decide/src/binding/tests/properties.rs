@@ -288,4 +288,19 @@ proptest! {
             prop_assert!(matches!(decided, Removal::Keep(_)));
         }
     }
+
+    #[test]
+    fn an_explanation_comes_to_the_plan(case in any_case()) {
+        let plan = case.plan();
+        let (explained, seen) = case.ask(explain);
+        prop_assert_eq!(&explained, &plan);
+        prop_assert!(seen.schedules.iter().any(|schedule| schedule.why != Purpose::Replacement.to_string()));
+        if let Outcome::Scheduled(trigger) = plan.outcome
+            && trigger != Trigger::Evicting
+            && trigger != Trigger::Returned
+        {
+            let due = seen.schedules.iter().find(|schedule| schedule.due);
+            prop_assert_eq!(due.map(|schedule| schedule.why.clone()), Some(trigger.to_string()));
+        }
+    }
 }

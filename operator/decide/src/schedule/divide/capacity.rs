@@ -8,17 +8,19 @@ use std::cmp::Reverse;
 use super::{Candidate, Share, apportion};
 use crate::schedule::candidate::Growth;
 use crate::schedule::failure::Problem;
+use crate::schedule::observer::{Again, Observer, Step};
 use crate::webster::NameOrder;
 
 /// The strategy.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Divider {
+pub(super) struct Divider<'o, O> {
     /// On as few clusters as possible.
     pub aggregated: bool,
     /// Divide anew instead of from the previous answer.
     pub fresh: bool,
     /// Between equals.
     pub ties: NameOrder,
+    /// Who is told.
+    pub observer: &'o mut O,
 }
 
 /// Whether clusters that are a last resort take part in growth.
@@ -38,18 +40,25 @@ impl Resort {
     }
 }
 
-impl Divider {
+impl<O: Observer> Divider<'_, O> {
     /// Shares that sum up to `wanted`. Nothing is placed in part: too little
     /// room for all of it is an error.
-    pub fn divide<'c, 'a>(self, selected: &[&'c Candidate<'a>], wanted: i64) -> Result<Vec<Share<'c, 'a>>, Problem> {
+    pub fn divide<'c, 'a>(
+        &mut self,
+        selected: &[&'c Candidate<'a>],
+        wanted: i64,
+    ) -> Result<Vec<Share<'c, 'a>>, Problem> {
         self.divide_tiers(selected, wanted, Resort::Avoid)
-            .or_else(|_| self.divide_tiers(selected, wanted, Resort::Use))
+            .or_else(|_| {
+                self.observer.begun_again(Again::TheOthersHaveTooLittleRoom);
+                self.divide_tiers(selected, wanted, Resort::Use)
+            })
             .map_err(|room| Problem::TooLittleRoom { wanted, room })
     }
 
     /// Fills tier after tier. The error is the room in all of them.
     fn divide_tiers<'c, 'a>(
-        self,
+        &mut self,
         selected: &[&'c Candidate<'a>],
         wanted: i64,
         resort: Resort,
@@ -67,27 +76,33 @@ impl Divider {
     }
 
     /// `wanted` is not more than the tier has room for.
-    fn divide_tier<'c, 'a>(self, tier: &[&'c Candidate<'a>], wanted: i64, resort: Resort) -> Vec<Share<'c, 'a>> {
+    fn divide_tier<'c, 'a>(&mut self, tier: &[&'c Candidate<'a>], wanted: i64, resort: Resort) -> Vec<Share<'c, 'a>> {
         let held: Vec<_> = tier.iter().map(|candidate| candidate.assigned).collect();
         let assigned: i64 = held.iter().sum();
         let replicas = if self.fresh {
             let votes = tier.iter().map(|candidate| resort.available(candidate)).collect();
-            self.give(tier, votes, wanted, Prefer::Room)
+            self.give(Step::Anew, (tier, &[]), votes, (wanted, Prefer::Room))
         } else if assigned >= wanted {
-            self.give(tier, held, wanted, Prefer::Room)
+            self.give(Step::Shrink, (tier, &[]), held, (wanted, Prefer::Room))
         } else {
             let votes = tier.iter().map(|candidate| resort.free(candidate)).collect();
-            let added = self.give(tier, votes, wanted - assigned, Prefer::InUse);
+            let added = self.give(Step::Grow, (tier, &held), votes, (wanted - assigned, Prefer::InUse));
             added.iter().zip(held).map(|(added, held)| added + held).collect()
         };
         tier.iter().copied().zip(replicas).collect()
     }
 
-    fn give(self, parties: &[&Candidate<'_>], mut votes: Vec<i64>, seats: i64, prefer: Prefer) -> Vec<i64> {
+    fn give(
+        &mut self,
+        step: Step,
+        (parties, kept): (&[&Candidate<'_>], &[i64]),
+        mut votes: Vec<i64>,
+        (seats, prefer): (i64, Prefer),
+    ) -> Vec<i64> {
         if self.aggregated {
             withdraw_needless(parties, &mut votes, seats, prefer);
         }
-        apportion(parties, &votes, seats, self.ties)
+        apportion(step, (parties, &votes, kept), (seats, self.ties), self.observer)
     }
 }
 

@@ -4,6 +4,7 @@ use super::{Filter, Targets};
 use crate::schedule::Reason;
 
 pub(super) const FILTER: Filter = Filter {
+    name: "affinity",
     check: |_, term, cluster| term.tier_of(cluster).map(|_| ()).ok_or(Reason::NotSelected),
     targets: Targets::Leave,
 };

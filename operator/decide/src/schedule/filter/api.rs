@@ -5,6 +5,7 @@ use super::{Filter, Targets};
 use crate::schedule::Reason;
 
 pub(super) const FILTER: Filter = Filter {
+    name: "api",
     check: |request, _, cluster| match &cluster.apis {
         None => Err(Reason::ApisUnknown),
         Some(apis) if apis.contains(request.gvk) => Ok(()),

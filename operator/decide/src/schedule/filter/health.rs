@@ -5,6 +5,7 @@ use super::{Filter, Targets};
 use crate::schedule::Reason;
 
 pub(super) const FILTER: Filter = Filter {
+    name: "health",
     check: |_, _, cluster| {
         if cluster.health.admits_new_placements() { Ok(()) } else { Err(Reason::Health(cluster.health)) }
     },

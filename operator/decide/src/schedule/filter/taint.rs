@@ -6,6 +6,7 @@ use crate::schedule::Reason;
 use crate::taint::Effect;
 
 pub(super) const FILTER: Filter = Filter {
+    name: "taint",
     check: |request, _, cluster| {
         let tolerations = &request.placement.tolerations;
         let untolerated = cluster.taints.iter().find(|taint| {

@@ -5,6 +5,7 @@ use crate::placement::SpreadField;
 use crate::schedule::Reason;
 
 pub(super) const FILTER: Filter = Filter {
+    name: "topology",
     check: |request, _, cluster| {
         let missing = request.placement.spread.iter().map(|spread| spread.by).find(|by| match by {
             SpreadField::Cluster => false,

@@ -82,6 +82,7 @@ prop_compose! {
         previous in any_names(),
         amounts in proptest::collection::vec(0..6_i32, NAMES.len()),
         evicting in proptest::option::weighted(0.3, select(NAMES.to_vec())),
+        untenable in proptest::option::weighted(0.2, select(NAMES.to_vec())),
         (observed, fresh, odd) in any::<(bool, bool, bool)>(),
     ) -> Case {
         let observed_group = match &affinity {
@@ -95,6 +96,7 @@ prop_compose! {
             previous: targets(&previous),
             replicas,
             evicting: evicting.into_iter().map(ClusterName::from).collect(),
+            untenable: untenable.into_iter().map(ClusterName::from).filter(|name| !targets(&previous).iter().any(|target| target.cluster == *name)).collect(),
             observed_group,
             fresh,
             uid: if odd { "foo" } else { "" },
@@ -241,6 +243,39 @@ proptest! {
             let by_region = case.placement.spread.iter().any(|spread| spread.by == SpreadField::Region);
             let most = if by_region { max.max(regions.len()) } else { max };
             prop_assert!(decision.targets.len() <= most);
+        }
+    }
+
+    #[test]
+    fn an_explanation_comes_to_the_decision_and_adds_up(case in any_case()) {
+        let decision = case.schedule();
+        let (explained, course) = case.ask(explanation::explain);
+        prop_assert_eq!(&explained, &decision);
+        let last = course.attempts.last().expect("something was tried");
+        for examined in &last.clusters {
+            // Of one that fits, every refusal lets it stay; of another, one does not.
+            prop_assert_eq!(examined.fits, examined.refusals.iter().all(|refusal| refusal.stays));
+        }
+        let Ok(decision) = decision else {
+            let rejected = decision.unwrap_err();
+            let first = &course.attempts[0];
+            for rejection in rejected.rejected() {
+                let examined = first.clusters.iter().find(|one| one.cluster == rejection.cluster.as_str());
+                let named = examined.and_then(|one| one.refusals.iter().find(|refusal| !refusal.stays));
+                prop_assert_eq!(named.map(|refusal| &refusal.reason), Some(&rejection.reason));
+            }
+            return Ok(());
+        };
+        prop_assert_eq!(&last.group, &decision.group);
+        for target in &decision.targets {
+            let name = target.cluster.as_str();
+            let examined = last.clusters.iter().find(|one| one.cluster == name).expect("it was examined");
+            prop_assert!(examined.fits && examined.chosen, "{:?}", examined);
+            let mut shares = last.rounds.iter().flat_map(|round| &round.shares).filter(|share| share.cluster == name);
+            if let Some(share) = shares.next() {
+                prop_assert_eq!(i64::from(target.replicas.unwrap_or(0)), share.gets + share.keeps);
+                prop_assert!(shares.next().is_none(), "a cluster is in one round: {:?}", last.rounds);
+            }
         }
     }
 }
