@@ -46,6 +46,8 @@ use crate::pipeline::deliver::Inputs;
 use crate::pipeline::status::Statuses;
 use crate::pipeline::{Retries, claim};
 use crate::queue::{Lane, Queue};
+use crate::tasks::Register;
+use crate::telemetry::decisions::{Decisions, What, Why};
 use crate::telemetry::{Cause, Metrics};
 use crate::validate;
 use crate::validate::policy::Policy;
@@ -126,6 +128,10 @@ pub struct App {
     pub moves: Moves,
     /// Metrics.
     pub metrics: Arc<Metrics>,
+    /// What runs.
+    pub tasks: Arc<Register>,
+    /// What was decided of late.
+    pub decisions: Decisions,
     /// What was last ordered, to see that nothing changed without rendering.
     pub delivered: Delivered,
     /// What was last told of a template, so that it is told once.
@@ -150,6 +156,8 @@ pub struct Outside {
     pub moves: Moves,
     /// Metrics.
     pub metrics: Arc<Metrics>,
+    /// What runs.
+    pub tasks: Arc<Register>,
 }
 
 /// What was last ordered of each template.
@@ -192,6 +200,8 @@ impl App {
             events: outside.events,
             moves: outside.moves,
             metrics: outside.metrics,
+            tasks: outside.tasks,
+            decisions: Decisions::default(),
             delivered: Delivered::default(),
             told: Mutex::default(),
         }
@@ -378,6 +388,13 @@ impl App {
         }
     }
 
+    /// The hash of what was last ordered of a template for a cluster.
+    pub fn delivered_hash(&self, key: &ObjectKey, cluster: &ClusterName) -> Option<u64> {
+        let delivered = self.delivered.by_template.lock().unwrap_or_else(PoisonError::into_inner);
+        let (_, hashes) = delivered.get(key)?;
+        hashes.iter().find(|(target, _)| target.cluster == *cluster).map(|(_, hash)| *hash)
+    }
+
     /// Nothing counts as ordered any more.
     pub fn forget_delivered(&self) {
         self.delivered.by_template.lock().unwrap_or_else(PoisonError::into_inner).clear();
@@ -423,6 +440,7 @@ impl App {
         const REASON: &str = "ScheduleBindingFailed";
         match outcome {
             Outcome::Failed { message, .. } if self.is_news(key, REASON, message) => {
+                self.decisions.record(Some(key), None, What::NotScheduled, Why::Words(message.as_str().into()));
                 self.events.warn(self.reference(key), REASON, message);
             }
             Outcome::Scheduled(_) => {

@@ -48,6 +48,10 @@ pub struct Run {
     /// address. Without it they are not. Port 0 takes a free one.
     #[arg(long, env = "ATOLL_DEBUG_BIND", value_parser = debug::loopback)]
     pub debug_bind: Option<SocketAddr>,
+    /// Answer `/debug/trace` as well: what the process does, recorded for some
+    /// seconds. It costs processor time while it runs.
+    #[arg(long, env = "ATOLL_DEBUG_TRACE", requires = "debug_bind")]
+    pub debug_trace: bool,
     /// Where admission is served. Without it there is no webhook; what it would
     /// refuse is then told in conditions.
     #[arg(long)]

@@ -57,3 +57,8 @@ pub fn rfc3339() -> String {
     let seconds = Timestamp::from_second(Timestamp::now().as_second()).unwrap_or(Timestamp::UNIX_EPOCH);
     seconds.to_string()
 }
+
+/// A decision value as text, to the millisecond.
+pub fn rfc3339_of(wall: Wall) -> String {
+    Timestamp::from_millisecond(wall.0).unwrap_or(Timestamp::UNIX_EPOCH).to_string()
+}

@@ -2,6 +2,7 @@
 
 mod app;
 mod args;
+mod bundle;
 mod clock;
 mod events;
 mod failover;
@@ -20,6 +21,7 @@ mod telemetry;
 mod validate;
 mod watch;
 mod webhook;
+mod why;
 #[cfg(test)]
 mod wire_names;
 

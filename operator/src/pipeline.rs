@@ -42,6 +42,7 @@ use crate::hub::template_watch::into_value;
 use crate::hub::templates::Template;
 use crate::queue::Lane;
 use crate::tasks::{About, Panicked, contain, fault_point};
+use crate::telemetry::decisions::{What, Why};
 use crate::telemetry::metrics::labels::{HubWriteLabel, MoveLabel, OutcomeLabel, StepLabel};
 use crate::telemetry::{Cause, Step, fields, steps};
 use crate::validate::policy::Policy;
@@ -111,6 +112,11 @@ impl Retries {
         let attempt = attempts.entry(key.clone()).or_default();
         *attempt += 1;
         SLOWEST_RETRY.min(FIRST_RETRY.saturating_mul(1 << (*attempt - 1).min(16)))
+    }
+
+    /// Whether the last look failed.
+    pub fn is_failing(&self, key: &ObjectKey) -> bool {
+        self.attempts.lock().unwrap_or_else(PoisonError::into_inner).contains_key(key)
     }
 
     fn forget(&self, key: &ObjectKey) {
@@ -211,7 +217,8 @@ async fn schedule(
     let key = &template.key;
     // A binding that was deleted by hand is made anew where it was.
     let former = app.bindings.former_of(key).filter(|former| binding.is_none() && former.is_about(&template.uid));
-    let plan = plan(app, template, policy, binding.as_deref().or(former.as_deref()), fleet);
+    let before = binding.as_deref().or(former.as_deref());
+    let plan = ask(app, template, policy, (before, fleet), decision::plan);
     fault_point!("decided", key);
     let written = write_binding(app, template, policy, &plan, binding.as_deref()).await?;
     fault_point!("recorded", key);
@@ -260,7 +267,7 @@ fn check_owner(template: &Template, binding: Option<&Binding>) -> Result<(), Err
     }
 }
 
-enum Claimed {
+pub enum Claimed {
     By(Arc<Template>, Arc<Policy>),
     Nobody(Arc<Template>),
     /// The policy is not usable now; what is there stays.
@@ -276,6 +283,7 @@ async fn settle_claim(app: &App, template: Arc<Template>) -> Result<Claimed, Err
         ClaimDecision::Keep(claim) => Ok(with_policy(app, template, &claim.policy)),
         ClaimDecision::Release { .. } => {
             let template = write_claim(app, &template, None).await?;
+            app.decisions.record(Some(&template.key), None, What::Released, Why::Nothing);
             Ok(Claimed::Nobody(template))
         }
         ClaimDecision::Claim { claim, .. } => {
@@ -288,12 +296,13 @@ async fn settle_claim(app: &App, template: Arc<Template>) -> Result<Claimed, Err
                 return Ok(Claimed::Waits);
             }
             let template = write_claim(app, &template, Some(&claim)).await?;
+            app.decisions.record(Some(&template.key), None, What::Claimed, Why::Policy(claim.policy.clone()));
             Ok(with_policy(app, template, &claim.policy))
         }
     }
 }
 
-fn with_policy(app: &App, template: Arc<Template>, policy: &PolicyRef) -> Claimed {
+pub fn with_policy(app: &App, template: Arc<Template>, policy: &PolicyRef) -> Claimed {
     match app.policies.get(policy) {
         Some(Known::Valid(policy)) if app.missing_override(&policy).is_none() => Claimed::By(template, policy),
         Some(Known::Valid(_) | Known::Invalid { .. }) | None => Claimed::Waits,
@@ -323,9 +332,15 @@ pub fn template_api(app: &App, key: &ObjectKey) -> Api<DynamicObject> {
     }
 }
 
-/// Asks where the copies should be. Gathers what the decision looks at; decides
-/// nothing itself.
-fn plan(app: &App, template: &Template, policy: &Policy, binding: Option<&Binding>, fleet: &Fleet) -> Plan {
+/// Asks `decide` where the copies should be. Gathers what the decision looks
+/// at; decides nothing itself.
+pub fn ask<T>(
+    app: &App,
+    template: &Template,
+    policy: &Policy,
+    (binding, fleet): (Option<&Binding>, &Fleet),
+    decide: impl FnOnce(&decision::Scene<'_>, Now) -> T,
+) -> T {
     let targets = binding.map(Binding::targets).unwrap_or_default();
     let tasks: Vec<Task> =
         binding.map(|binding| tasks::read(&binding.spec.graceful_eviction_tasks)).unwrap_or_default();
@@ -347,7 +362,7 @@ fn plan(app: &App, template: &Template, policy: &Policy, binding: Option<&Bindin
         after: app.settings.failover_after,
         off: None,
     };
-    decision::plan(&scene, Now { wall: clock::wall(), mono: clock::mono() })
+    decide(&scene, Now { wall: clock::wall(), mono: clock::mono() })
 }
 
 fn standing<'a>(
@@ -382,7 +397,7 @@ fn standing<'a>(
     }
 }
 
-fn twice(template: &Template) -> Twice {
+pub fn twice(template: &Template) -> Twice {
     use atoll_crds::names::annotation::ALLOW_UNFENCED_MOVE;
     let allowed = template.annotation(ALLOW_UNFENCED_MOVE) == Some("true");
     match &template.must_not_run_twice {
@@ -437,6 +452,9 @@ async fn write_binding(
             written.map_err(Error::hub("updating the binding", key))?
         }
     };
+    if let Outcome::Scheduled(trigger) = plan.outcome {
+        app.decisions.record(Some(key), None, What::Scheduled, Why::Rule(trigger));
+    }
     let binding = read_binding(written).map_err(Error::hub("reading the binding", key))?;
     app.bindings.put(binding.clone());
     Ok(Arc::new(binding))
@@ -494,34 +512,24 @@ fn note(app: &App, key: &ObjectKey, plan: &Plan, before: Option<&Binding>, news:
 }
 
 fn tell(app: &App, key: &ObjectKey, note: &Note) {
-    let (cluster, told, reason, message) = match note {
+    let (cluster, told, reason) = match note {
         // The cluster is on its way back, or not out for sure: nothing a
         // person has to know of each object.
         Note::Held { why: Held::Returning | Held::NotArmed(_), .. } => return,
-        Note::Held { cluster, why } => (cluster, None, "EvictionHeld", format!("the copy on {cluster} stays: {why}")),
-        Note::Vacating { cluster, why } => {
-            let told = Some((MoveLabel::Planned, MovePhase::Planned));
-            (cluster, told, "EvictWorkloadFromClusterSucceed", format!("moving off {cluster}: {why}"))
+        Note::Held { cluster, .. } => (cluster, None, "EvictionHeld"),
+        Note::Vacating { cluster, .. } => {
+            (cluster, Some((MoveLabel::Planned, MovePhase::Planned)), "EvictWorkloadFromClusterSucceed")
         }
-        Note::Lost { cluster, why } => {
-            let told = Some((MoveLabel::NoPlace, MovePhase::Kept));
-            (cluster, told, "EvictWorkloadFromClusterFailed", format!("{cluster} is lost and its copy stays: {why}"))
+        Note::Lost { cluster, .. } => {
+            (cluster, Some((MoveLabel::NoPlace, MovePhase::Kept)), "EvictWorkloadFromClusterFailed")
         }
-        Note::Replaced(cluster) => {
-            let told = Some((MoveLabel::Replaced, MovePhase::Replaced));
-            let message = format!("the replacement is healthy; the old copy goes when {cluster} answers again");
-            (cluster, told, "ReplacementHealthy", message)
-        }
-        Note::Released(cluster) => {
-            let told = Some((MoveLabel::Finished, MovePhase::Replaced));
-            let message = format!("the replacement is healthy and {cluster} answers: its old copy goes");
-            (cluster, told, "EvictedCopyReleased", message)
-        }
-        Note::TakenBack { cluster, why } => {
-            let told = Some((MoveLabel::Cancelled, MovePhase::Cancelled));
-            (cluster, told, "EvictionCancelled", format!("{cluster} is back and its copy is taken back: {why}"))
+        Note::Replaced(cluster) => (cluster, Some((MoveLabel::Replaced, MovePhase::Replaced)), "ReplacementHealthy"),
+        Note::Released(cluster) => (cluster, Some((MoveLabel::Finished, MovePhase::Replaced)), "EvictedCopyReleased"),
+        Note::TakenBack { cluster, .. } => {
+            (cluster, Some((MoveLabel::Cancelled, MovePhase::Cancelled)), "EvictionCancelled")
         }
     };
+    let message = note.to_string();
     if !app.note_once(key, reason, &message) {
         return;
     }
@@ -529,6 +537,7 @@ fn tell(app: &App, key: &ObjectKey, note: &Note) {
     let policy = binding.as_deref().and_then(App::policy_of).map(tracing::field::display);
     let binding = binding.as_ref().map(|binding| tracing::field::display(&binding.reference));
     tracing::info!(object = %key, %cluster, policy, binding, reason, message, "decision");
+    app.decisions.record(Some(key), Some(cluster), What::Moved(reason), Why::Words(message.as_str().into()));
     if let Some((label, phase)) = told {
         app.metrics.health.moves.inc(label);
         app.moves.tell(News { key: key.clone(), from: cluster.clone(), phase, reason });

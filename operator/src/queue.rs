@@ -89,6 +89,18 @@ impl<K: Clone + Eq + Hash, C: Copy> Drop for Work<K, C> {
     }
 }
 
+/// What a queue holds.
+pub struct Sample<K> {
+    /// Keys that wait or are being worked on.
+    pub depth: usize,
+    /// Keys that come later.
+    pub delayed: usize,
+    /// The first that wait, in their order.
+    pub next: Vec<K>,
+    /// Some that are being worked on.
+    pub running: Vec<K>,
+}
+
 impl<K: Clone + Eq + Hash, C: Copy> Default for Queue<K, C> {
     fn default() -> Self {
         let inner = Inner {
@@ -192,6 +204,21 @@ impl<K: Clone + Eq + Hash, C: Copy> Queue<K, C> {
         let since = |line: &VecDeque<(K, Instant)>| line.front().map(|(_, at)| at.elapsed()).unwrap_or_default();
         reading.oldest = since(&inner.user).max(since(&inner.catch_up));
         reading
+    }
+
+    /// What it holds, at most `most` keys of each sort.
+    pub fn sample(&self, most: usize) -> Sample<K> {
+        let inner = self.lock();
+        let waits_in = |key: &K, lane| matches!(inner.states.get(key), Some(State::Waiting(at, _)) if *at == lane);
+        let user = inner.user.iter().map(|(key, _)| key).filter(|key| waits_in(key, Lane::User));
+        let catch_up = inner.catch_up.iter().map(|(key, _)| key).filter(|key| waits_in(key, Lane::CatchUp));
+        let running = inner.states.iter().filter(|(_, state)| matches!(state, State::Running(_)));
+        Sample {
+            depth: inner.states.len(),
+            delayed: inner.due.len(),
+            next: user.chain(catch_up).take(most).cloned().collect(),
+            running: running.map(|(key, _)| key).take(most).cloned().collect(),
+        }
     }
 
     fn finish(&self, key: &K) {

@@ -164,12 +164,13 @@ async fn begin(settings: &mut Run, telemetry: &Telemetry) -> Result<Life> {
         events,
         moves,
         metrics,
+        tasks: tasks.register(),
     }));
     refuse_kinds_the_hub_runs(&app).await?;
     let address = serve::start(&app, &tasks, settings, readiness(&app)).await?;
     // Who looks at this life's health finds the next one's there as well.
     settings.listen = address;
-    settings.debug_bind = serve::debugging(&app, &tasks, settings, telemetry).await?;
+    settings.debug_bind = serve::debugging(&app, &tasks, settings, (telemetry, readiness(&app))).await?;
     let map = Arc::downgrade(&app);
     telemetry::panics::read_map_version(move || map.upgrade().map(|app| app.fleet.version()));
     tracing::info!(%address, hub = %app.hub_uid, "atoll is running");

@@ -20,7 +20,7 @@ use crate::telemetry::metrics::labels::{ClosedLabel, HubWriteLabel, QueueLabel};
 use crate::telemetry::metrics::scrape::{MemberReading, ProcessReading, Sources};
 use crate::telemetry::server::{Content, Server};
 use crate::telemetry::{Readiness, Telemetry, capture, debug};
-use crate::webhook;
+use crate::{bundle, webhook, why};
 
 /// Starts the servers; returns where health and metrics are.
 pub async fn start(app: &Arc<App>, tasks: &Tasks, settings: &Run, readiness: Readiness) -> Result<SocketAddr> {
@@ -37,11 +37,14 @@ pub async fn debugging(
     app: &Arc<App>,
     tasks: &Tasks,
     settings: &Run,
-    telemetry: &Telemetry,
+    (telemetry, readiness): (&Telemetry, Readiness),
 ) -> Result<Option<SocketAddr>> {
     let Some(bind) = settings.debug_bind else { return Ok(None) };
-    let traces = capture::routes(telemetry.capture.clone(), tasks.cancelled());
-    let server = debug::Server::bind(bind, debug_routes(app).merge(traces)).await?;
+    let mut routes = debug_routes(app, settings, readiness);
+    if settings.debug_trace {
+        routes = routes.merge(capture::routes(telemetry.capture.clone(), tasks.cancelled()));
+    }
+    let server = debug::Server::bind(bind, routes).await?;
     let address = server.address();
     tasks.spawn_once(TaskKind::Debug, server.run(tasks.cancelled()));
     Ok(Some(address))
@@ -49,11 +52,11 @@ pub async fn debugging(
 
 /// Every question that the debug listener answers: each part merges its
 /// routes in here, all below `/debug/`.
-fn debug_routes(_app: &Arc<App>) -> Router {
-    Router::new()
+fn debug_routes(app: &Arc<App>, settings: &Run, readiness: Readiness) -> Router {
+    Router::new().merge(why::routes(app)).merge(bundle::routes(app, settings, readiness))
 }
 
-fn sources(app: &Arc<App>) -> Sources {
+pub fn sources(app: &Arc<App>) -> Sources {
     let [members, fleet, queues, process] = [(); 4].map(|()| Arc::clone(app));
     let read_members = move || {
         let fleet = members.fleet.view();
@@ -96,9 +99,9 @@ fn read_member(member: &Arc<Member>, fleet: &Fleet) -> MemberReading {
     }
 }
 
-type Var = (&'static str, Box<dyn Fn() -> serde_json::Value + Send + Sync>);
+pub type Var = (&'static str, Box<dyn Fn() -> serde_json::Value + Send + Sync>);
 
-fn vars(app: &Arc<App>) -> Vec<Var> {
+pub fn vars(app: &Arc<App>) -> Vec<Var> {
     let [queues, writes, leader, fleet] = [(); 4].map(|()| Arc::clone(app));
     let queues = move || {
         serde_json::json!({

@@ -7,6 +7,7 @@
 #[cfg(test)]
 pub mod fault;
 pub mod kind;
+pub mod register;
 pub mod scope;
 
 use std::future::Future;
@@ -20,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use self::kind::{OnExit, TaskKind};
+pub use self::register::Register;
 pub use self::scope::{About, Task};
 use self::scope::{SCOPE, Scope};
 use crate::telemetry::metrics::counters::Counters;
@@ -39,27 +41,35 @@ pub struct Tasks {
     cancel: CancellationToken,
     process: CancellationToken,
     panics: Counters<TaskKind>,
+    running: Arc<Register>,
 }
 
 impl Tasks {
     /// The group of the whole process; panics are counted there.
     pub fn root(panics: Counters<TaskKind>) -> Self {
         let cancel = CancellationToken::new();
-        Self { tracker: TaskTracker::new(), parents: Arc::default(), process: cancel.clone(), cancel, panics }
+        let (tracker, running) = (TaskTracker::new(), Arc::default());
+        Self { tracker, parents: Arc::default(), process: cancel.clone(), cancel, panics, running }
     }
 
     /// A group that stops with this one, or before it.
     pub fn child(&self) -> Self {
         let parents = std::iter::once(&self.tracker).chain(&*self.parents).cloned().collect();
         let (cancel, process) = (self.cancel.child_token(), self.process.clone());
-        Self { tracker: TaskTracker::new(), parents, cancel, process, panics: self.panics.clone() }
+        let (panics, running) = (self.panics.clone(), Arc::clone(&self.running));
+        Self { tracker: TaskTracker::new(), parents, cancel, process, panics, running }
     }
 
     /// A group of the same process that is stopped by itself.
     pub fn sibling(&self) -> Self {
         let (cancel, process) = (CancellationToken::new(), self.process.clone());
-        let panics = self.panics.clone();
-        Self { tracker: TaskTracker::new(), parents: Arc::default(), cancel, process, panics }
+        let (panics, running) = (self.panics.clone(), Arc::clone(&self.running));
+        Self { tracker: TaskTracker::new(), parents: Arc::default(), cancel, process, panics, running }
+    }
+
+    /// What runs, in this group and in all others of the process.
+    pub fn register(&self) -> Arc<Register> {
+        Arc::clone(&self.running)
     }
 
     /// Cancelled when the group stops.
@@ -92,11 +102,12 @@ impl Tasks {
         F: Future<Output = ()> + Send + 'static,
     {
         let task = task.into();
+        let entry = self.running.begin(&task);
         let known_to: Vec<_> = self.parents.iter().map(TaskTracker::token).collect();
         let group = self.clone();
         self.tracker.spawn(async move {
             let _until_it_ends = known_to;
-            group.supervise(task, make).await;
+            group.supervise(task, &entry, make).await;
         });
     }
 
@@ -118,7 +129,7 @@ impl Tasks {
         });
     }
 
-    async fn supervise<F>(&self, task: Task, mut make: impl FnMut() -> F)
+    async fn supervise<F>(&self, task: Task, entry: &register::Entry, mut make: impl FnMut() -> F)
     where
         F: Future<Output = ()> + Send + 'static,
     {
@@ -154,6 +165,7 @@ impl Tasks {
                 () = tokio::time::sleep(wait) => {}
             }
             wait = SLOWEST_RESTART.min(wait * 2);
+            entry.made_anew();
         }
     }
 

@@ -9,6 +9,7 @@ pub mod capture;
 #[cfg(test)]
 pub mod caught;
 pub mod debug;
+pub mod decisions;
 pub mod export;
 pub mod fields;
 pub mod logs;

@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use atoll_crds::PolicyStatus;
 use atoll_decide::ids::Gvk;
-use atoll_decide::matching::{ClaimDecision, Index, PolicyRef, Template};
+use atoll_decide::matching::{ClaimDecision, Explanation, Index, PolicyRef, Template};
 
 use crate::validate::Invalid;
 use crate::validate::policy::Policy;
@@ -79,6 +79,11 @@ impl Policies {
     /// Which policy `template` belongs to.
     pub fn claim(&self, template: &Template<'_>) -> ClaimDecision {
         self.inner.read().unwrap_or_else(PoisonError::into_inner).index.claim(template)
+    }
+
+    /// The same with what speaks for and against every policy.
+    pub fn explain(&self, template: &Template<'_>) -> Explanation {
+        self.inner.read().unwrap_or_else(PoisonError::into_inner).index.explain(template)
     }
 
     /// The kinds that policies select.

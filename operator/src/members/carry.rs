@@ -17,6 +17,7 @@ use crate::app::App;
 use crate::failover::moves::News;
 use crate::queue::Lane;
 use crate::tasks::{About, contain, fault_point};
+use crate::telemetry::decisions::{What, Why};
 use crate::telemetry::metrics::labels::{ApplyLabel, DeleteLabel, DriftLabel};
 use crate::telemetry::{Cause, Origin, Step, steps};
 use atoll_crds::atoll::isolation_snapshot::MovePhase;
@@ -178,6 +179,7 @@ fn observe_applied(app: &App, member: &Member, turn: &Turn, applied: &Applied) {
     app.fleet.observe_copy(&turn.key, &member.name, &applied.live, true);
     app.status_due(&turn.key);
     if applied.wrote {
+        app.decisions.record(Some(&turn.key), Some(&member.name), What::Applied, Why::Nothing);
         member.acted.notify_one();
     }
 }
@@ -186,6 +188,7 @@ fn gone(app: &App, member: &Member, key: &ObjectKey, how: DeleteLabel) -> Ended 
     member.copies.remove(key);
     member.settle_delete(key);
     app.metrics.members.deletes.inc(how);
+    app.decisions.record(Some(key), Some(&member.name), What::Removed, Why::Nothing);
     app.fleet.confirm_gone(key, &member.name);
     app.moves.tell(News {
         key: key.clone(),
@@ -203,6 +206,7 @@ fn settle(app: &App, member: &Member, turn: Turn, ended: &Ended) {
     let key = turn.key.clone();
     let is_apply = matches!(turn.order.intent, Intent::Apply { .. });
     if let Ended::Failed(failure) = ended {
+        app.decisions.record(Some(&key), Some(&member.name), What::NotApplied, Why::Words(failure.to_string().into()));
         if is_apply {
             app.metrics.members.applies.inc(label(failure));
         } else {

@@ -45,6 +45,11 @@ impl Copy {
         self.verified.is_some() && self.verified == self.fields && self.hash == Some(hash) && !self.deleting
     }
 
+    /// A field of ours changed since this process last wrote or verified it.
+    pub fn has_drifted(&self) -> bool {
+        self.verified.is_some() && self.verified != self.fields
+    }
+
     /// It belongs to this binding, and no other hub has put its mark on it. One
     /// without such a mark is Karmada's, whose bindings go on here.
     pub fn is_of(&self, binding: &str, hub: &str) -> bool {

@@ -25,6 +25,7 @@ use super::member::Member;
 use super::probe::{self, Answer};
 use crate::app::App;
 use crate::clock;
+use crate::telemetry::decisions::{What, Why};
 use crate::telemetry::metrics::labels::{PlaneLabel, ProbeLabel};
 
 /// An authenticated read runs once in so many looks at `/readyz`: it costs the
@@ -245,6 +246,8 @@ fn tell(app: &App, member: &Member, transitions: &[Transition]) {
         };
         if let Change::Grade(_, to) = transition.change {
             app.metrics.health.verdicts.inc(to.into());
+            let why = Why::Words(format!("{to:?}: {}", transition.why).into());
+            app.decisions.record(None, Some(&member.name), What::Judged, why);
         }
         tracing::info!(cluster = %member.name, %change, why = %transition.why, "verdict");
     }

@@ -163,6 +163,26 @@ impl Lane {
         self.lock().wanted.get(key).map(|wanted| wanted.order.clone())
     }
 
+    /// What is wanted and not yet carried out, and how often it was tried.
+    pub fn waiting(&self, key: &ObjectKey) -> Option<(Order, u32)> {
+        self.lock().wanted.get(key).map(|wanted| (wanted.order.clone(), wanted.attempts))
+    }
+
+    /// The first orders that wait, by object: what each is, and how often it was
+    /// tried.
+    pub fn orders(&self, most: usize) -> Vec<(ObjectKey, &'static str, u32)> {
+        let state = self.lock();
+        let orders = state.wanted.iter().take(most).map(|(key, wanted)| {
+            let intent = match wanted.order.intent {
+                Intent::Apply { .. } => "apply",
+                Intent::Delete { .. } => "delete",
+                Intent::Release { .. } => "release",
+            };
+            (key.clone(), intent, wanted.attempts)
+        });
+        orders.collect()
+    }
+
     /// Whether the object is wanted there and not carried out yet.
     pub fn is_applying(&self, key: &ObjectKey) -> bool {
         let state = self.lock();

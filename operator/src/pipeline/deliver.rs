@@ -7,6 +7,7 @@ use atoll_crds::names::annotation;
 use atoll_crds::policy::propagation::ConflictResolution;
 use atoll_crds::work::binding::BindingSpec;
 use atoll_decide::binding as decision;
+use atoll_decide::explain::Overridden;
 use atoll_decide::failover::release::replacement_may_start;
 use atoll_decide::failover::removal::Removal;
 use atoll_decide::failover::task::Task;
@@ -29,6 +30,7 @@ use crate::members::member::Member;
 use crate::queue::Lane;
 use crate::tasks::About;
 use crate::telemetry::Step;
+use crate::telemetry::decisions::{What, Why};
 use crate::telemetry::metrics::labels::StepLabel;
 use crate::validate::policy::Policy;
 
@@ -55,7 +57,7 @@ pub async fn as_bound(app: &Arc<App>, template: &Template, binding: &Binding) ->
     order_targets(app, template, binding, &binding.targets(), is_divided(&binding.spec), &fleet).await
 }
 
-fn is_divided(spec: &BindingSpec) -> bool {
+pub fn is_divided(spec: &BindingSpec) -> bool {
     use atoll_crds::policy::placement::ReplicaSchedulingType;
     let strategy = spec.placement.as_ref().and_then(|placement| placement.replica_scheduling.as_ref());
     strategy.is_some_and(|strategy| strategy.replica_scheduling_type == ReplicaSchedulingType::Divided)
@@ -160,12 +162,12 @@ fn facts_of(binding: &Binding, fleet: &Fleet) -> u64 {
 }
 
 /// The cluster leaves and keeps its objects: what was released there is not taken again.
-fn is_let_go(app: &App, name: &ClusterName, fleet: &Fleet) -> bool {
+pub fn is_let_go(app: &App, name: &ClusterName, fleet: &Fleet) -> bool {
     fleet.cluster(name).is_some_and(|cluster| cluster.deleting)
         && app.clusters.get(name).is_some_and(|cluster| leave::keeps_objects(&cluster))
 }
 
-fn is_suspended(spec: &BindingSpec, cluster: &ClusterName) -> bool {
+pub fn is_suspended(spec: &BindingSpec, cluster: &ClusterName) -> bool {
     spec.suspension.as_ref().is_some_and(|suspension| suspension.holds(cluster.as_str()))
 }
 
@@ -190,7 +192,7 @@ pub fn health<'a>(
 }
 
 /// Purge mode Directly: nothing new starts while the old copy may still run.
-fn may_start(app: &App, template: &Template, binding: &Binding, target: &Target, fleet: &Fleet) -> bool {
+pub fn may_start(app: &App, template: &Template, binding: &Binding, target: &Target, fleet: &Fleet) -> bool {
     let tasks = tasks::read(&binding.spec.graceful_eviction_tasks);
     tasks.iter().filter(|task| !task.clusters_before.contains(&target.cluster)).all(|task| {
         let gone = is_gone(app, &template.key, &task.from);
@@ -238,6 +240,39 @@ fn render(
     content: &PrunedTemplate,
     open: &[(&Target, Arc<Member>)],
 ) -> Vec<Result<Arc<Manifest>, atoll_decide::render::Error>> {
+    ask(delivery, content, open, render_all)
+}
+
+/// What the overrides change for each target, and why it cannot be made there.
+/// None: the template's content is another by now, or gone.
+pub async fn explain(
+    app: &Arc<App>,
+    (template, binding): (&Template, &Binding),
+    (targets, divided): (&[Target], bool),
+    fleet: &Fleet,
+) -> Result<Option<Vec<Overridden>>, Error> {
+    let Some(content) = content(app, template).await? else { return Ok(None) };
+    let open: Vec<(&Target, Arc<Member>)> =
+        targets.iter().filter_map(|target| Some((target, app.members.get(&target.cluster)?))).collect();
+    let delivery = Delivery { app, template, binding, divided, fleet };
+    let explained = ask(delivery, &content, &open, |input, destinations| {
+        let one = |destination: &Destination<'_>| {
+            let (manifest, changes) = atoll_decide::render::explain(input, destination);
+            let error = manifest.err().map(|error| error.to_string());
+            Overridden { cluster: destination.cluster.name.to_string(), changes, error }
+        };
+        destinations.iter().map(one).collect()
+    });
+    Ok(Some(explained))
+}
+
+/// Gathers what rendering looks at, for every target that is open.
+fn ask<T>(
+    delivery: Delivery<'_>,
+    content: &PrunedTemplate,
+    open: &[(&Target, Arc<Member>)],
+    render: impl FnOnce(&Render<'_>, &[Destination<'_>]) -> T,
+) -> T {
     let Delivery { app, template, binding, divided, fleet } = delivery;
     let overrides = app.overrides.applicable(&template.key, &template.labels);
     let overrides: Vec<_> = overrides.iter().map(|policy| &**policy).collect();
@@ -258,7 +293,7 @@ fn render(
             completions: completions.get(index).copied(),
         })
     });
-    render_all(&input, &destinations.collect::<Vec<_>>())
+    render(&input, &destinations.collect::<Vec<_>>())
 }
 
 /// A divided Job's completions follow its replicas (karmada-api 2.3).
@@ -353,7 +388,7 @@ fn remove_dropped(
         }
         let Some(aside) = &aside else { continue };
         let why = match may_remove(aside, &member.name) {
-            Removal::Delete(why) => format!("{why:?}"),
+            decided @ Removal::Delete(_) => decided.to_string(),
             Removal::Keep(_) if goes_first => "purge mode Directly".to_owned(),
             Removal::Keep(_) => {
                 // It may have been ordered away before its replacement fell ill, or while nobody saw it fall (promise
@@ -368,6 +403,7 @@ fn remove_dropped(
             continue;
         }
         tracing::info!(object = %template.key, cluster = %member.name, binding = %binding.reference, why, "removing a dropped copy");
+        app.decisions.record(Some(&template.key), Some(&member.name), What::Dropped, Why::Words(why.into()));
         let intent = Intent::Delete { binding: mark.clone() };
         member.lane.submit(template.key.clone(), Order { intent, kind: app.kind(&template.key) }, Lane::User);
     }
@@ -409,6 +445,17 @@ fn drop_wish(member: &Member, key: &ObjectKey) {
         Some(Intent::Delete { .. } | Intent::Release { .. }) => {}
         None => member.settle_delete(key),
     }
+}
+
+/// What becomes of the copy on a cluster that the binding does not name.
+pub fn explain_dropped(
+    app: &App,
+    (template, policy, binding): (&Template, &Policy, &Binding),
+    cluster: &ClusterName,
+    fleet: &Fleet,
+) -> Removal {
+    let targets = binding.targets();
+    may_remove(&Aside { app, template, policy, binding, targets: &targets, fleet }, cluster)
 }
 
 fn may_remove(aside: &Aside<'_>, cluster: &ClusterName) -> Removal {

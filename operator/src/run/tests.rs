@@ -94,8 +94,9 @@ async fn scene() -> Scene {
     let second = Duration::from_secs(1);
     let settings = Settings { unconfirmed_after: second, failover_after: second, fast: false };
     let write_guard = elector.guard();
-    let app =
-        App::new(Outside { hub, hub_uid: "hub".into(), settings, leadership, write_guard, events, moves, metrics });
+    let tasks = Arc::default();
+    let hub_uid = "hub".into();
+    let app = App::new(Outside { hub, hub_uid, settings, leadership, write_guard, events, moves, metrics, tasks });
     let app = Arc::new(app);
     for list in [
         List::PropagationPolicies,

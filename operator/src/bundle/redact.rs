@@ -1,0 +1,147 @@
+//! What leaves in a bundle: texts without values, and names as hashes where
+//! that is wished.
+//!
+//! A member's own words may quote a value of a manifest, and an override's
+//! error the value it was to write. So of what is quoted in a text only names
+//! of federated objects are left, and what follows `Invalid value` is cut.
+
+use std::collections::BTreeSet;
+use std::hash::{BuildHasher, RandomState};
+
+use serde_json::Value;
+
+/// What stands in place of a value.
+const REDACTED: &str = "(redacted)";
+/// What the API servers write before a value of the user.
+const VALUES: [&str; 2] = ["Invalid value:", "Unsupported value:"];
+/// No word of a message is so long; credentials and encoded data are.
+const LONGEST_WORD: usize = 64;
+
+/// Takes values out of texts.
+pub struct Redactor {
+    names: BTreeSet<String>,
+    /// Names become hashes under a key that nobody keeps.
+    hashes: Option<RandomState>,
+}
+
+impl Redactor {
+    /// `names` may stay in a text, or are what is hashed.
+    pub fn new(names: BTreeSet<String>, hash_names: bool) -> Self {
+        Self { names, hashes: hash_names.then(RandomState::new) }
+    }
+
+    /// All texts of a value, keys of maps included.
+    pub fn value(&self, value: Value) -> Value {
+        match value {
+            Value::String(text) => self.text(&text).into(),
+            Value::Array(items) => items.into_iter().map(|item| self.value(item)).collect(),
+            Value::Object(fields) => {
+                let fields = fields.into_iter().map(|(key, field)| (self.words(&key), self.value(field)));
+                Value::Object(fields.collect())
+            }
+            plain => plain,
+        }
+    }
+
+    /// One text, line by line.
+    pub fn text(&self, text: &str) -> String {
+        let lines: Vec<String> = text.split('\n').map(|line| self.words(&self.quotes(&cut(line)))).collect();
+        lines.join("\n")
+    }
+
+    /// Leaves only names in quotes. A line of metrics quotes labels, which are
+    /// words of this program and clusters' names.
+    fn quotes(&self, line: &str) -> String {
+        if line.starts_with("atoll_") || line.starts_with('#') {
+            return line.to_owned();
+        }
+        let mut parts = line.split('"');
+        let mut kept = parts.next().unwrap_or_default().to_owned();
+        let mut quoted = true;
+        for part in parts {
+            kept.push('"');
+            kept.push_str(if !quoted || part.is_empty() || self.names.contains(part) { part } else { REDACTED });
+            quoted = !quoted;
+        }
+        kept
+    }
+
+    /// Word by word: what is too long to be a word goes, names are hashed.
+    fn words(&self, line: &str) -> String {
+        let is_part = |letter: char| letter.is_ascii_alphanumeric() || "-._+=".contains(letter);
+        let mut kept = String::with_capacity(line.len());
+        let mut rest = line;
+        while !rest.is_empty() {
+            let length = rest.find(|letter| !is_part(letter)).unwrap_or(rest.len());
+            let (word, after) = rest.split_at(length);
+            kept.push_str(&self.word(word));
+            let gap = after.find(is_part).unwrap_or(after.len());
+            kept.push_str(&after[..gap]);
+            rest = &after[gap..];
+        }
+        kept
+    }
+
+    fn word(&self, word: &str) -> String {
+        let bare = word.trim_end_matches(['.', '=']);
+        match &self.hashes {
+            Some(hashes) if self.names.contains(bare) => {
+                format!("n-{:016x}{}", hashes.hash_one(bare), &word[bare.len()..])
+            }
+            _ if word.len() > LONGEST_WORD && !self.names.contains(bare) => REDACTED.to_owned(),
+            _ => word.to_owned(),
+        }
+    }
+}
+
+/// Cuts a line where the value of a user begins.
+fn cut(line: &str) -> String {
+    let found = VALUES.iter().filter_map(|words| Some(line.find(words)? + words.len())).min();
+    found.map_or_else(|| line.to_owned(), |at| format!("{} {REDACTED}", &line[..at]))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn redactor(hash_names: bool) -> Redactor {
+        Redactor::new(["web", "shop", "m1"].map(str::to_owned).into(), hash_names)
+    }
+
+    #[test]
+    fn values_in_the_words_of_others_do_not_stay() {
+        let plain = redactor(false);
+        let cases = [
+            (r#"deployments.apps "web" is forbidden"#, r#"deployments.apps "web" is forbidden"#),
+            (r#"override: "s3cr3t" is not an image reference"#, r#"override: "(redacted)" is not an image reference"#),
+            ("spec.x: Invalid value: map[a:s3cr3t]: must not", "spec.x: Invalid value: (redacted)"),
+            (r#"an odd " quote s3cr3t"#, r#"an odd "(redacted)"#),
+        ];
+        for (text, wanted) in cases {
+            assert_eq!(plain.text(text), wanted);
+        }
+        let token = "eyJhbGciOi".repeat(10);
+        assert_eq!(plain.text(&format!("Bearer {token}, refused")), "Bearer (redacted), refused");
+    }
+
+    #[test]
+    fn a_name_is_hashed_alike_wherever_it_stands_and_other_words_stay() {
+        let hashing = redactor(true);
+        let value = hashing.value(json!({"object": "Deployment shop/web", "m1": "on m1.", "n": 3, "web2": "a web2"}));
+        let text = value.to_string();
+        assert!(!text.contains("shop") && !text.contains("\"m1\"") && text.contains("web2"), "{text}");
+        let name = hashing.text("m1");
+        assert_eq!(value[&name], format!("on {name}."));
+        assert_ne!(redactor(true).text("m1"), name, "nobody can make the hash of a guessed name");
+    }
+
+    #[test]
+    fn metrics_keep_their_labels_and_hash_the_cluster() {
+        let line = "atoll_lane_depth{cluster=\"m1\",state=\"open\"} 3";
+        assert_eq!(redactor(false).text(line), line);
+        let hashed = redactor(true).text(line);
+        assert!(!hashed.contains("m1") && hashed.contains("state=\"open\"} 3"), "{hashed}");
+    }
+}
