@@ -1,6 +1,7 @@
 //! The command line. Values are checked here, once; what reaches the commands
 //! is well formed.
 
+mod debug;
 mod values;
 
 use std::path::PathBuf;
@@ -8,6 +9,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
+pub use debug::{Format, Get, Reach, Snapshot, What, Why};
 pub use values::{ClusterName, Label};
 
 /// Heading of the options that every command has.
@@ -19,7 +21,7 @@ const GLOBAL: &str = "Options of every command";
     name = "kubectl-atoll",
     bin_name = "kubectl atoll",
     version,
-    about = "Members join the fleet, get more rights, leave it",
+    about = "Members join the fleet, get more rights, leave it; decisions are explained",
     after_help = "Exit codes: 0 done, 1 failed, 2 the command line is wrong."
 )]
 pub struct Cli {
@@ -54,6 +56,12 @@ pub enum Task {
     Unjoin(Unjoin),
     /// Let deletes go on that were paused on a member
     ApproveDeletes(ApproveDeletes),
+    /// Say why an object runs where it runs, or why it does not
+    Why(Why),
+    /// Write a bundle of what a running operator knows, without secrets
+    Snapshot(Snapshot),
+    /// List clusters or propagation policies with what became of them
+    Get(Get),
 }
 
 /// A member by its kubeconfig.

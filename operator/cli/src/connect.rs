@@ -77,3 +77,11 @@ async fn load(file: Option<&Path>, context: Option<&str>) -> Result<Config> {
     let options = KubeConfigOptions { context: context.map(str::to_owned), ..KubeConfigOptions::default() };
     Config::from_custom_kubeconfig(kubeconfig.map_err(plain)?, &options).await.map_err(plain)
 }
+
+/// The cluster that the operator runs in.
+pub async fn host(kubeconfig: Option<&Path>, context: Option<&str>) -> Result<Side> {
+    let config = load(kubeconfig, context)
+        .await
+        .context("host cluster: its kubeconfig cannot be used; name another one with --host-kubeconfig")?;
+    Side::new("host cluster".to_owned(), config)
+}

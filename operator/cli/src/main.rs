@@ -1,4 +1,5 @@
-//! `kubectl atoll`: members join the fleet, get more rights, leave it.
+//! `kubectl atoll`: members join the fleet, get more rights, leave it; and what
+//! the operator decided is explained.
 //!
 //! Enters: a command line and two kubeconfigs, the hub's and a member's.
 //! Leaves: the account the operator uses on the member, its Secret and Cluster
@@ -11,13 +12,18 @@ mod args;
 mod connect;
 mod console;
 mod failure;
+mod get;
 mod grant;
 mod join;
 mod kinds;
+mod operator;
+mod output;
 mod planned;
 mod registered;
 mod role;
+mod snapshot;
 mod unjoin;
+mod why;
 
 use std::process::ExitCode;
 
@@ -52,6 +58,9 @@ fn run(cli: Cli, console: Console) -> Result<()> {
             Task::Grant(task) => grant::run(&hub, &task, console).await,
             Task::Unjoin(task) => unjoin::run(&hub, &task, console).await,
             Task::ApproveDeletes(task) => approve::run(&hub, &task, console).await,
+            Task::Why(task) => why::run(&hub, &task, console).await,
+            Task::Snapshot(task) => snapshot::run(&hub, &task, console).await,
+            Task::Get(task) => get::run(&hub, &task, console).await,
         }
     })
 }
