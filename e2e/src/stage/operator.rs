@@ -28,6 +28,8 @@ const READY_DEADLINE: Duration = Duration::from_mins(1);
 const STOP_DEADLINE: Duration = Duration::from_secs(25);
 /// The line of its log that tells where it serves health and metrics.
 const SERVING: &str = "serving health and metrics";
+/// The line that tells where it answers questions about its inside.
+const DEBUGGING: &str = "serving debug endpoints";
 /// How much of a log explains a failure.
 const TAIL_LINES: usize = 15;
 /// Enough for [`TAIL_LINES`] of any length that occurs.
@@ -67,7 +69,8 @@ impl Operator {
     pub(super) fn new(name: &str, fleet: &Fleet, programs: &Programs, arguments: &[&str]) -> Result<Self> {
         let hub = fleet.hub_kubeconfig().to_string_lossy().into_owned();
         let program = programs.operator.to_string_lossy().into_owned();
-        let fixed = ["run", "--kubeconfig", &hub, "--listen", "127.0.0.1:0", "--install-crds", "--log-format", "json"];
+        let mut fixed = vec!["run", "--kubeconfig", &hub, "--install-crds", "--log-format", "json"];
+        fixed.extend(["--listen", "127.0.0.1:0", "--debug-bind", "127.0.0.1:0"]);
         let command = [program.as_str()].iter().chain(&fixed).chain(arguments).map(ToString::to_string).collect();
         Ok(Self {
             name: name.to_owned(),
@@ -128,6 +131,12 @@ impl Operator {
         self.locked().as_ref().map(|running| running.address)
     }
 
+    /// Where it answers questions about its inside: the last place that its log names.
+    pub fn debug_address(&self) -> Result<SocketAddr> {
+        let log = read_from(&self.log, SeekFrom::Start(0))?;
+        find_address(&log, DEBUGGING).with_context(|| format!("{}: no line says {DEBUGGING:?}", self.log.display()))
+    }
+
     /// Whether the process was started and has not ended, be it by itself.
     pub fn is_running(&self) -> bool {
         self.locked().as_mut().is_some_and(|running| matches!(running.keeper.try_wait(), Ok(None)))
@@ -184,7 +193,7 @@ impl Operator {
     async fn wait_for_address(&self, told: u64) -> Result<SocketAddr> {
         let find = async || {
             let text = read_from(&self.log, SeekFrom::Start(told)).map_err(|error| format!("{error:#}"))?;
-            find_address(&text).ok_or_else(|| "no such line in its log".to_owned())
+            find_address(&text, SERVING).ok_or_else(|| "no such line in its log".to_owned())
         };
         self.wait("serves health and metrics", find).await
     }
@@ -247,9 +256,9 @@ fn read_from(path: &Path, start: SeekFrom) -> Result<String> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// The address in the line that tells where health and metrics are served.
-fn find_address(log: &str) -> Option<SocketAddr> {
-    let lines = log.lines().filter(|line| line.contains(SERVING));
+/// The address in the last line that says so.
+fn find_address(log: &str, says: &str) -> Option<SocketAddr> {
+    let lines = log.lines().rev().filter(|line| line.contains(says));
     let mut parsed = lines.filter_map(|line| serde_json::from_str::<Value>(line).ok());
     parsed.find_map(|line| line["address"].as_str()?.parse().ok())
 }
@@ -276,8 +285,8 @@ mod tests {
     fn the_address_is_found_among_other_lines() {
         let log = "{\"message\":\"CRDs are installed\"}\nnot json: serving health and metrics\n\
                    {\"level\":\"INFO\",\"message\":\"serving health and metrics\",\"address\":\"127.0.0.1:4711\"}\n";
-        assert_eq!(find_address(log), Some(SocketAddr::from(([127, 0, 0, 1], 4711))));
-        assert_eq!(find_address("{\"message\":\"atoll is running\",\"address\":\"127.0.0.1:1\"}\n"), None);
+        assert_eq!(find_address(log, SERVING), Some(SocketAddr::from(([127, 0, 0, 1], 4711))));
+        assert_eq!(find_address("{\"message\":\"atoll is running\",\"address\":\"127.0.0.1:1\"}\n", SERVING), None);
     }
 
     #[test]

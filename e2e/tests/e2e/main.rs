@@ -32,7 +32,9 @@ mod propagation;
 mod restart;
 mod scene;
 mod scenery;
+mod snapshot;
 mod status;
+mod why;
 mod workloads;
 
 use std::process::ExitCode;
@@ -83,6 +85,8 @@ fn stage_trials() -> Vec<Trial> {
         admission::trials,
         namespaces::trials,
         restart::trials,
+        why::trials,
+        snapshot::trials,
     ];
     all.into_iter().flat_map(|trials| trials()).collect()
 }
