@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use atoll_decide::ids::ClusterName;
 use atoll_decide::time::Mono;
 
 use super::{OnExit, Task};
@@ -42,7 +43,7 @@ impl Register {
 
     /// The task runs from now on.
     pub fn begin(self: &Arc<Self>, task: &Task) -> Entry {
-        let parts = [Some(task.kind.name()), task.cluster.as_ref().map(|name| name.as_str()), task.subject.as_deref()];
+        let parts = [Some(task.kind.name()), task.cluster.as_ref().map(ClusterName::as_str), task.subject.as_deref()];
         let name = parts.into_iter().flatten().collect::<Vec<_>>().join(" ");
         let on_exit = task.kind.on_exit();
         let new = || Running { name: name.clone(), since: clock::mono(), on_exit, alike: 0, restarts: 0 };
@@ -77,8 +78,6 @@ impl Drop for Entry {
 
 #[cfg(test)]
 mod tests {
-    use atoll_decide::ids::ClusterName;
-
     use super::super::TaskKind;
     use super::*;
 
