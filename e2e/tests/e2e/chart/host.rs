@@ -88,7 +88,7 @@ async fn apply(hub: &Client, kind: Kind, name: &str, mut object: Value) -> Resul
 /// What a release in this mode leaves, which other trials on the fleet must not meet.
 async fn tidy(cluster: &Cluster) -> Result<()> {
     let definitions: Api<CustomResourceDefinition> = Api::all(cluster.client.clone());
-    let ours = |one: &CustomResourceDefinition| one.spec.group.ends_with("karmada.io") || one.spec.group == "atoll.dev";
+    let ours = |one: &CustomResourceDefinition| one.annotations().contains_key("helm.sh/resource-policy");
     let left = definitions.list(&kube::api::ListParams::default()).await?.items;
     ensure!(
         left.iter().filter(|one| ours(one)).count() == definition_count()?,
