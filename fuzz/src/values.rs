@@ -1,0 +1,1 @@
+../../operator/cli/src/args/values.rs
