@@ -12,7 +12,7 @@ fuzz_target!(|bytes: &[u8]| {
         check(&raw, raw.metadata.namespace.as_deref());
     }
     if let Some(raw) = atoll_fuzz::read::<ClusterPropagationPolicy>(bytes) {
-        check(&raw, None);
+        check(&raw, raw.metadata.namespace.as_deref());
     }
 });
 

@@ -7,9 +7,30 @@ use serde_json::{Map, Value};
 const DEEPEST: usize = 8;
 
 const KEYS: [&str; 24] = [
-    "metadata", "name", "namespace", "labels", "annotations", "managedFields", "manager", "operation", "fieldsV1",
-    "f:metadata", "f:spec", "k:{\"name\":\"a\"}", "v:\"a\"", ".", "spec", "template", "containers", "image", "command",
-    "args", "replicas", "status", "subresource", "apiVersion",
+    "metadata",
+    "name",
+    "namespace",
+    "labels",
+    "annotations",
+    "managedFields",
+    "manager",
+    "operation",
+    "fieldsV1",
+    "f:metadata",
+    "f:spec",
+    "k:{\"name\":\"a\"}",
+    "v:\"a\"",
+    ".",
+    "spec",
+    "template",
+    "containers",
+    "image",
+    "command",
+    "args",
+    "replicas",
+    "status",
+    "subresource",
+    "apiVersion",
 ];
 
 const WORDS: [&str; 8] = ["a", "b", "atoll", "Apply", "Update", "status", "apps/v1", "m1.example.com:5000/x:1"];
