@@ -26,9 +26,11 @@ const SUBJECTS: [&str; 6] = [OBJECT, CLUSTER, POLICY, BINDING, TRACE_ID, TASK];
 
 /// Everything else that a line or a span may say.
 #[cfg(test)]
-const DETAILS: [&str; 36] = [
+const DETAILS: [&str; 42] = [
+    "account",
     "address",
     "after",
+    "applied",
     "approved",
     "by",
     "cause",
@@ -40,6 +42,7 @@ const DETAILS: [&str; 36] = [
     "error",
     "failure",
     "field",
+    "file",
     "from",
     "hook",
     "hub",
@@ -47,6 +50,7 @@ const DETAILS: [&str; 36] = [
     "leading",
     "left",
     "location",
+    "made",
     "map_version",
     "message",
     "name",
@@ -56,6 +60,8 @@ const DETAILS: [&str; 36] = [
     "peer",
     "placements",
     "reason",
+    "secret",
+    "seen",
     "steps",
     "subject",
     "term",
