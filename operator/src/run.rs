@@ -259,8 +259,9 @@ async fn ensure_namespace(hub: &Client, name: &str) -> Result<()> {
 }
 
 /// Kinds that a cluster with nodes runs itself.
-const RUN_BY_A_CLUSTER: [(&str, &str); 9] = [
+const RUN_BY_A_CLUSTER: [(&str, &str); 10] = [
     ("v1", "Pod"),
+    ("v1", "ReplicationController"),
     ("apps/v1", "ReplicaSet"),
     ("apps/v1", "Deployment"),
     ("apps/v1", "StatefulSet"),

@@ -1,4 +1,4 @@
-//! `apps` `ReplicaSet`.
+//! `apps` `ReplicaSet`, and the `ReplicationController` that came before it.
 
 use serde_json::Value;
 

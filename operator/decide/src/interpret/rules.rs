@@ -49,7 +49,8 @@ impl Rules {
 pub(super) fn of(gvk: &Gvk) -> &'static Rules {
     match (&*gvk.group, &*gvk.kind) {
         ("apps", "Deployment") => &deployment::RULES,
-        ("apps", "ReplicaSet") => &replica_set::RULES,
+        // The older of the two says the same in the same fields.
+        ("apps", "ReplicaSet") | ("", "ReplicationController") => &replica_set::RULES,
         ("apps", "StatefulSet") => &stateful_set::RULES,
         ("apps", "DaemonSet") => &daemon_set::RULES,
         ("batch", "Job") => &job::RULES,

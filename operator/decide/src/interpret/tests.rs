@@ -60,6 +60,21 @@ fn condition<'s>(status: &'s Value, kind: &str) -> &'s Value {
 }
 
 #[test]
+fn a_replication_controller_is_divided_and_judged_like_a_replica_set() {
+    let kind = gvk("v1", "ReplicationController");
+    assert_eq!(demand(&kind, &template(3), None).map(|demand| demand.replicas), Some(3));
+    let live = |available: i64| {
+        json!({
+            "metadata": {"generation": 2},
+            "spec": {"replicas": 3},
+            "status": {"observedGeneration": 2, "replicas": 3, "availableReplicas": available},
+        })
+    };
+    assert_eq!((health(&kind, &live(3)), health(&kind, &live(2))), (Health::Healthy, Health::Unhealthy));
+    assert!(aggregates(&kind));
+}
+
+#[test]
 fn replicas_are_read_where_each_kind_keeps_them() {
     let replicas = |gvk: &Gvk, template: &Value, scale| demand(gvk, template, scale).map(|demand| demand.replicas);
     for kind in ["Deployment", "StatefulSet", "ReplicaSet"] {

@@ -1,5 +1,5 @@
 //! Why a template belongs to its policy, as a value: the decision of
-//! [`super::claim`], and what spoke for and against each policy.
+//! `super::claim`, and what spoke for and against each policy.
 
 use serde::{Deserialize, Serialize};
 
