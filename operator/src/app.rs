@@ -3,14 +3,16 @@
 //! Nothing here decides or writes; it lets the parts find each other. Each
 //! store has one writer, named at its field.
 
+mod delivered;
+mod telling;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use atoll_crds::names::annotation::{
     CLUSTER_PROPAGATION_POLICY_NAME, PROPAGATION_POLICY_NAME, PROPAGATION_POLICY_NAMESPACE,
 };
-use atoll_decide::binding::Outcome;
 use atoll_decide::failover::{Health, Source};
 use atoll_decide::fleet::Fleet;
 use atoll_decide::fleet::Standing;
@@ -18,13 +20,12 @@ use atoll_decide::health::verdict::ApiState;
 use atoll_decide::health::{Timing, Verdict, marks};
 use atoll_decide::ids::{ClusterName, Gvk, ObjectKey};
 use atoll_decide::matching::{PolicyRef, Scope};
-use atoll_decide::placement::Target;
 use atoll_decide::taint::Effect;
-use k8s_openapi::api::core::v1::ObjectReference;
 use kube::Client;
 use kube::core::{ApiResource, GroupVersionKind};
 use tokio::sync::{Notify, watch};
 
+pub use self::delivered::Delivered;
 use crate::events::Events;
 use crate::failover::moves::Moves;
 use crate::fleet::{Copies, Felt, FleetMap};
@@ -39,15 +40,13 @@ use crate::hub::template_watch;
 use crate::hub::templates::{Template, Templates};
 use crate::lease::{Leadership, WriteGuard};
 use crate::members::Members;
-use crate::members::failure::Failure;
 use crate::members::intent::KindInfo;
 use crate::members::member::Member;
-use crate::pipeline::deliver::Inputs;
 use crate::pipeline::status::Statuses;
 use crate::pipeline::{Retries, claim};
 use crate::queue::{Lane, Queue};
 use crate::tasks::Register;
-use crate::telemetry::decisions::{Decisions, What, Why};
+use crate::telemetry::decisions::Decisions;
 use crate::telemetry::{Cause, Metrics};
 use crate::validate;
 use crate::validate::policy::Policy;
@@ -159,15 +158,6 @@ pub struct Outside {
     /// What runs.
     pub tasks: Arc<Register>,
 }
-
-/// What was last ordered of each template.
-#[derive(Default)]
-pub struct Delivered {
-    by_template: Mutex<HashMap<ObjectKey, Ordered>>,
-}
-
-/// Inputs, and for each target the hash of what they rendered.
-type Ordered = (Inputs, Vec<(Target, u64)>);
 
 impl App {
     /// With empty stores.
@@ -376,131 +366,9 @@ impl App {
         }
     }
 
-    /// Whether the target holds, or is ordered to hold, what these inputs render.
-    pub fn is_delivered(&self, key: &ObjectKey, target: &Target, member: &Member, inputs: &Inputs) -> bool {
-        let delivered = self.delivered.by_template.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some((known, hashes)) = delivered.get(key) else { return false };
-        let of_target = hashes.iter().find(|(known, _)| known == target);
-        let Some(&(_, hash)) = of_target.filter(|_| known == inputs) else { return false };
-        match member.lane.pending(key) {
-            Some(order) => order.applies(hash, inputs.on_foreign()),
-            None => member.copies.get(key).is_some_and(|copy| copy.is_in_sync(hash)),
-        }
-    }
-
-    /// The hash of what was last ordered of a template for a cluster.
-    pub fn delivered_hash(&self, key: &ObjectKey, cluster: &ClusterName) -> Option<u64> {
-        let delivered = self.delivered.by_template.lock().unwrap_or_else(PoisonError::into_inner);
-        let (_, hashes) = delivered.get(key)?;
-        hashes.iter().find(|(target, _)| target.cluster == *cluster).map(|(_, hash)| *hash)
-    }
-
-    /// Nothing counts as ordered any more.
-    pub fn forget_delivered(&self) {
-        self.delivered.by_template.lock().unwrap_or_else(PoisonError::into_inner).clear();
-    }
-
-    /// Notes what was ordered.
-    pub fn note_delivered(&self, key: &ObjectKey, target: &Target, hash: u64, inputs: &Inputs) {
-        let mut delivered = self.delivered.by_template.lock().unwrap_or_else(PoisonError::into_inner);
-        let entry = delivered.entry(key.clone()).or_insert_with(|| (inputs.clone(), Vec::new()));
-        if entry.0 != *inputs {
-            *entry = (inputs.clone(), Vec::new());
-        }
-        entry.1.retain(|(known, _)| known.cluster != target.cluster);
-        entry.1.push((target.clone(), hash));
-    }
-
     /// Whether this process wrote the schedule of the binding as it is.
     pub fn scheduled_now(&self, binding: &Binding) -> bool {
         self.statuses.scheduled_generation(&binding.template()) == Some(binding.generation)
-    }
-
-    /// An Event on a template, once per reason and message.
-    /// Returns whether it was news.
-    pub fn note_once(&self, key: &ObjectKey, reason: &str, message: &str) -> bool {
-        let news = self.is_news(key, reason, message);
-        if news {
-            self.events.note(self.reference(key), reason, message);
-        }
-        news
-    }
-
-    /// A warning Event on a template about a failed look, once per message.
-    pub fn tell_template(&self, key: &ObjectKey, error: &crate::pipeline::Error) {
-        let message = error.to_string();
-        if error.is_for_the_user() && self.is_news(key, "ApplyPolicyFailed", &message) {
-            self.events.warn(self.reference(key), "ApplyPolicyFailed", &message);
-        }
-    }
-
-    /// A warning Event on a template that fits nowhere, once per message until
-    /// it was placed.
-    pub fn tell_schedule(&self, key: &ObjectKey, outcome: &Outcome) {
-        const REASON: &str = "ScheduleBindingFailed";
-        match outcome {
-            Outcome::Failed { message, .. } if self.is_news(key, REASON, message) => {
-                self.decisions.record(Some(key), None, What::NotScheduled, Why::Words(message.as_str().into()));
-                self.events.warn(self.reference(key), REASON, message);
-            }
-            Outcome::Scheduled(_) => {
-                let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-                if let Some(told) = told.get_mut(key) {
-                    told.remove(REASON);
-                }
-            }
-            Outcome::Failed { .. } | Outcome::Stands => {}
-        }
-    }
-
-    /// A warning Event on a template about what a member refused.
-    pub fn tell_refused(&self, key: &ObjectKey, cluster: &ClusterName, failure: &Failure) {
-        // Silence is the cluster's matter, told on the Cluster.
-        if failure.is_silence() {
-            return;
-        }
-        let why = failure.to_string();
-        let message = format!("cluster {cluster}: {why}");
-        if self.is_news(key, cluster.as_str(), &message) {
-            self.events.warn(self.reference(key), "SyncFailed", &message);
-        }
-    }
-
-    fn is_news(&self, key: &ObjectKey, reason: &str, message: &str) -> bool {
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        let by_reason = told.entry(key.clone()).or_default();
-        by_reason.insert(reason.to_owned(), message.to_owned()).as_deref() != Some(message)
-    }
-
-    /// The template is gone: nothing of it is remembered.
-    pub fn forget_template(&self, key: &ObjectKey) {
-        self.told.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
-        self.delivered.by_template.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
-        self.statuses.forget(key);
-    }
-
-    fn reference(&self, key: &ObjectKey) -> ObjectReference {
-        let template = self.templates.get(key);
-        ObjectReference {
-            api_version: Some(key.gvk.api_version()),
-            kind: Some(key.gvk.kind.to_string()),
-            namespace: key.namespace.as_ref().map(ToString::to_string),
-            name: Some(key.name.to_string()),
-            uid: template.map(|template| template.uid.to_string()),
-            ..ObjectReference::default()
-        }
-    }
-
-    /// An Event on a Cluster.
-    pub fn tell_cluster(&self, name: &ClusterName, reason: &str, message: &str, warning: bool) {
-        use kube::Resource;
-        let Some(cluster) = self.clusters.get(name) else { return };
-        let about = cluster.object_ref(&());
-        if warning {
-            self.events.warn(about, reason, message);
-        } else {
-            self.events.note(about, reason, message);
-        }
     }
 }
 

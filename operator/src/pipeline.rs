@@ -6,10 +6,13 @@
 
 pub mod aggregate;
 pub mod binding;
+mod binding_write;
 pub mod claim;
 pub mod deliver;
+mod news;
 pub mod policy_status;
 pub mod remove;
+mod standing;
 pub mod status;
 pub mod tasks;
 
@@ -17,25 +20,21 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use atoll_crds::atoll::isolation_snapshot::MovePhase;
-use atoll_decide::binding::{self as decision, Note, Outcome, Plan};
+use atoll_decide::binding::{self as decision};
 use atoll_decide::cluster::Cluster;
-use atoll_decide::failover::Copy;
-use atoll_decide::failover::eviction::{Held, Now, Twice};
-use atoll_decide::failover::task::{PurgeMode, Task};
 use atoll_decide::first_write::FIELD_MANAGER;
 use atoll_decide::fleet::Fleet;
-use atoll_decide::ids::{ClusterName, ObjectKey};
+use atoll_decide::ids::ObjectKey;
 use atoll_decide::matching::{Claim, ClaimDecision, PolicyRef, Template as Matched};
-use atoll_decide::placement::Target;
 use kube::Api;
-use kube::api::{Patch, PatchParams, PostParams};
+use kube::api::{Patch, PatchParams};
 use kube::core::DynamicObject;
 
-use self::status::FIRST_WAIT;
+pub use self::binding_write::binding_api;
+use self::binding_write::{release_binding, write_binding};
+use self::news::note;
+pub use self::standing::ask;
 use crate::app::App;
-use crate::clock;
-use crate::failover::moves::News;
 use crate::hub::bindings::{Binding, BindingRef};
 use crate::hub::policies::Known;
 use crate::hub::template_watch::into_value;
@@ -43,7 +42,7 @@ use crate::hub::templates::Template;
 use crate::queue::Lane;
 use crate::tasks::{About, Panicked, contain, fault_point};
 use crate::telemetry::decisions::{What, Why};
-use crate::telemetry::metrics::labels::{HubWriteLabel, MoveLabel, OutcomeLabel, StepLabel};
+use crate::telemetry::metrics::labels::{HubWriteLabel, OutcomeLabel, StepLabel};
 use crate::telemetry::{Cause, Step, fields, steps};
 use crate::validate::policy::Policy;
 
@@ -239,23 +238,6 @@ async fn timed<F: Future>(app: &App, step: StepLabel, work: F) -> F::Output {
     ended
 }
 
-/// Takes the claim of a policy that let go off the binding.
-async fn release_binding(app: &App, key: &ObjectKey, binding: Arc<Binding>) -> Result<Arc<Binding>, Error> {
-    if App::policy_of(&binding).is_none() {
-        return Ok(binding);
-    }
-    let mut patch = claim::patch(None);
-    patch["metadata"]["resourceVersion"] = (*binding.resource_version).into();
-    let parameters = PatchParams::apply(FIELD_MANAGER);
-    let api = binding_api(app, &binding.reference);
-    let written = api.patch(&binding.reference.name, &parameters, &Patch::Merge(patch)).await;
-    let written = app.metrics.hub.count(HubWriteLabel::BindingUpdate, written);
-    let written = written.map_err(Error::hub("releasing the binding", key))?;
-    let released = read_binding(written).map_err(Error::hub("reading the binding", key))?;
-    app.bindings.put(released.clone());
-    Ok(Arc::new(released))
-}
-
 /// The name of a binding says nothing of the API group (D7): an object under
 /// our name that speaks of another template is not touched.
 fn check_owner(template: &Template, binding: Option<&Binding>) -> Result<(), Error> {
@@ -332,157 +314,6 @@ pub fn template_api(app: &App, key: &ObjectKey) -> Api<DynamicObject> {
     }
 }
 
-/// Asks `decide` where the copies should be. Gathers what the decision looks
-/// at; decides nothing itself.
-pub fn ask<T>(
-    app: &App,
-    template: &Template,
-    policy: &Policy,
-    (binding, fleet): (Option<&Binding>, &Fleet),
-    decide: impl FnOnce(&decision::Scene<'_>, Now) -> T,
-) -> T {
-    let targets = binding.map(Binding::targets).unwrap_or_default();
-    let tasks: Vec<Task> =
-        binding.map(|binding| tasks::read(&binding.spec.graceful_eviction_tasks)).unwrap_or_default();
-    let spec = binding.map(|binding| &binding.spec);
-    let clusters = targets.iter().map(|target| &target.cluster);
-    let health = deliver::health(app, &template.key, spec, clusters, fleet);
-    let left = tasks.iter().map(|task| &task.from).filter(|name| deliver::is_gone(app, &template.key, name));
-    let gone: Vec<ClusterName> = left.cloned().collect();
-    let scene = decision::Scene {
-        gvk: &template.key.gvk,
-        template_uid: &template.uid,
-        replicas: template.demand.as_ref().map(|demand| demand.replicas),
-        requests: template.demand.as_ref().map(|demand| &demand.requests),
-        twice: &twice(template),
-        placement: &policy.placement,
-        purge: purge(policy),
-        standing: decision::Standing { gone: &gone, ..standing(app, binding, policy, &targets, &tasks, &health) },
-        fleet,
-        after: app.settings.failover_after,
-        off: None,
-    };
-    decide(&scene, Now { wall: clock::wall(), mono: clock::mono() })
-}
-
-fn standing<'a>(
-    app: &App,
-    binding: Option<&'a Binding>,
-    policy: &Policy,
-    targets: &'a [Target],
-    tasks: &'a [Task],
-    copies: &'a [Copy<'a>],
-) -> decision::Standing<'a> {
-    use atoll_crds::names::annotation::APPLIED_PLACEMENT;
-    let applied = binding.and_then(|binding| binding.annotations.get(APPLIED_PLACEMENT));
-    let asked = binding.and_then(|binding| binding.spec.reschedule_triggered_at.as_ref());
-    let last = binding.and_then(|binding| binding.last_scheduled.as_ref());
-    let suspension = binding.and_then(|binding| binding.spec.suspension.as_ref());
-    // The status that says so is written after the spec: what this process
-    // scheduled itself is as good.
-    let current = binding
-        .is_some_and(|binding| binding.scheduled_generation == Some(binding.generation) || app.scheduled_now(binding));
-    decision::Standing {
-        targets,
-        tasks,
-        group: binding.and_then(|binding| binding.group.as_deref()),
-        scheduled_before: applied.is_some(),
-        same_placement: applied.is_some_and(|text| **text == *policy.placement_text),
-        asked: matches!((asked, last), (Some(asked), Some(last)) if asked.0 > last.0),
-        suspended: suspension.is_some_and(|suspension| suspension.scheduling == Some(true))
-            || binding::is_scheduled_elsewhere(&policy.spec.scheduler_name),
-        schedule_is_current: current,
-        copies,
-        gone: &[],
-    }
-}
-
-pub fn twice(template: &Template) -> Twice {
-    use atoll_crds::names::annotation::ALLOW_UNFENCED_MOVE;
-    let allowed = template.annotation(ALLOW_UNFENCED_MOVE) == Some("true");
-    match &template.must_not_run_twice {
-        Some(why) if !allowed => Twice::Forbidden(why.to_string()),
-        _ => Twice::Allowed,
-    }
-}
-
-fn purge(policy: &Policy) -> PurgeMode {
-    use atoll_crds::policy::failover::ClusterPurgeMode;
-    let cluster = policy.spec.failover.as_ref().and_then(|failover| failover.cluster.as_ref());
-    match cluster.map(|cluster| cluster.purge_mode) {
-        Some(ClusterPurgeMode::Directly) => PurgeMode::Directly,
-        Some(ClusterPurgeMode::Gracefully) | None => PurgeMode::Gracefully,
-    }
-}
-
-/// Writes the decision, once, before anything of it is carried out (promise
-/// I4). Nothing is written when the binding says so already.
-async fn write_binding(
-    app: &App,
-    template: &Template,
-    policy: &Policy,
-    plan: &Plan,
-    existing: Option<&Binding>,
-) -> Result<Arc<Binding>, Error> {
-    let stands_anew = existing.is_none() && matches!(plan.outcome, Outcome::Stands) && !plan.targets.is_empty();
-    let scheduled = stands_anew || matches!(plan.outcome, Outcome::Scheduled(_));
-    let wanted = binding::build(template, policy, &plan.targets, tasks::write(&plan.tasks), existing, scheduled);
-    let key = &template.key;
-    let written = match existing {
-        None => {
-            let object = binding::created(&wanted, &uuid::Uuid::new_v4().to_string());
-            let object: DynamicObject = serde_json::from_value(object).map_err(|error| Error::Hub {
-                action: "building the binding",
-                key: key.clone(),
-                source: Box::new(kube::Error::SerdeError(error)),
-            })?;
-            let api = binding_api(app, &wanted.reference);
-            let written = api.create(&PostParams::default(), &object).await;
-            let written = app.metrics.hub.count(HubWriteLabel::BindingCreate, written);
-            written.map_err(Error::hub("creating the binding", key))?
-        }
-        Some(existing) => {
-            let Some(patch) = binding::difference(&wanted, existing) else {
-                return Ok(Arc::new(existing.clone()));
-            };
-            let api = binding_api(app, &existing.reference);
-            let parameters = PatchParams::apply(FIELD_MANAGER);
-            let written = api.patch(&existing.reference.name, &parameters, &Patch::Merge(patch)).await;
-            let written = app.metrics.hub.count(HubWriteLabel::BindingUpdate, written);
-            written.map_err(Error::hub("updating the binding", key))?
-        }
-    };
-    if let Outcome::Scheduled(trigger) = plan.outcome {
-        app.decisions.record(Some(key), None, What::Scheduled, Why::Rule(trigger));
-    }
-    let binding = read_binding(written).map_err(Error::hub("reading the binding", key))?;
-    app.bindings.put(binding.clone());
-    Ok(Arc::new(binding))
-}
-
-pub fn binding_api(app: &App, reference: &BindingRef) -> Api<DynamicObject> {
-    use atoll_crds::{ClusterResourceBinding, ResourceBinding};
-    use kube::core::ApiResource;
-    match &reference.namespace {
-        Some(namespace) => {
-            Api::namespaced_with(app.hub.clone(), namespace, &ApiResource::erase::<ResourceBinding>(&()))
-        }
-        None => Api::all_with(app.hub.clone(), &ApiResource::erase::<ClusterResourceBinding>(&())),
-    }
-}
-
-fn read_binding(object: DynamicObject) -> Result<Binding, kube::Error> {
-    use atoll_crds::{ClusterResourceBinding, ResourceBinding};
-    let namespaced = object.metadata.namespace.is_some();
-    let value = into_value(object);
-    let binding = if namespaced {
-        Binding::of(&serde_json::from_value::<ResourceBinding>(value).map_err(kube::Error::SerdeError)?)
-    } else {
-        Binding::of(&serde_json::from_value::<ClusterResourceBinding>(value).map_err(kube::Error::SerdeError)?)
-    };
-    Ok(binding)
-}
-
 /// Clusters that the placement means and whose API lacks the kind. They come
 /// in by themselves once the API appears there.
 fn left_out(template: &Template, policy: &Policy, fleet: &Fleet) -> Option<String> {
@@ -490,56 +321,4 @@ fn left_out(template: &Template, policy: &Policy, fleet: &Fleet) -> Option<Strin
     let meant = fleet.clusters.iter().filter(|cluster| policy.placement.affinity.admits(cluster));
     let names: Vec<&str> = meant.filter(lacks).map(|cluster| cluster.name.as_str()).collect();
     (!names.is_empty()).then(|| format!("APINotInstalled: {} on {}.", template.key.gvk, names.join(", ")))
-}
-
-/// Tells what is worth telling, and when to look again.
-fn note(app: &App, key: &ObjectKey, plan: &Plan, before: Option<&Binding>, news: aggregate::ScheduleNews) {
-    app.statuses.note_schedule(key, news);
-    let failed = matches!(plan.outcome, Outcome::Failed { .. });
-    let wait = if before.is_none() && !failed && !plan.targets.is_empty() { FIRST_WAIT } else { Duration::ZERO };
-    if wait.is_zero() {
-        app.status_due(key);
-    } else {
-        app.status.add_after(key.clone(), Lane::User, wait);
-    }
-    if let Some(at) = plan.look_again {
-        app.reconcile.add_after_for(key.clone(), Lane::User, Cause::Due, at.since(clock::mono()));
-    }
-    app.tell_schedule(key, &plan.outcome);
-    for note in &plan.notes {
-        tell(app, key, note);
-    }
-}
-
-fn tell(app: &App, key: &ObjectKey, note: &Note) {
-    let (cluster, told, reason) = match note {
-        // The cluster is on its way back, or not out for sure: nothing a
-        // person has to know of each object.
-        Note::Held { why: Held::Returning | Held::NotArmed(_), .. } => return,
-        Note::Held { cluster, .. } => (cluster, None, "EvictionHeld"),
-        Note::Vacating { cluster, .. } => {
-            (cluster, Some((MoveLabel::Planned, MovePhase::Planned)), "EvictWorkloadFromClusterSucceed")
-        }
-        Note::Lost { cluster, .. } => {
-            (cluster, Some((MoveLabel::NoPlace, MovePhase::Kept)), "EvictWorkloadFromClusterFailed")
-        }
-        Note::Replaced(cluster) => (cluster, Some((MoveLabel::Replaced, MovePhase::Replaced)), "ReplacementHealthy"),
-        Note::Released(cluster) => (cluster, Some((MoveLabel::Finished, MovePhase::Replaced)), "EvictedCopyReleased"),
-        Note::TakenBack { cluster, .. } => {
-            (cluster, Some((MoveLabel::Cancelled, MovePhase::Cancelled)), "EvictionCancelled")
-        }
-    };
-    let message = note.to_string();
-    if !app.note_once(key, reason, &message) {
-        return;
-    }
-    let binding = app.bindings.get(key);
-    let policy = binding.as_deref().and_then(App::policy_of).map(tracing::field::display);
-    let binding = binding.as_ref().map(|binding| tracing::field::display(&binding.reference));
-    tracing::info!(object = %key, %cluster, policy, binding, reason, message, "decision");
-    app.decisions.record(Some(key), Some(cluster), What::Moved(reason), Why::Words(message.as_str().into()));
-    if let Some((label, phase)) = told {
-        app.metrics.health.moves.inc(label);
-        app.moves.tell(News { key: key.clone(), from: cluster.clone(), phase, reason });
-    }
 }

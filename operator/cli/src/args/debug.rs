@@ -83,7 +83,10 @@ pub enum What {
     #[value(aliases = ["cluster"])]
     Clusters,
     /// `PropagationPolicies` and `ClusterPropagationPolicies`
-    #[value(name = "propagationpolicy", aliases = ["propagationpolicies", "pp", "policies", "policy"])]
+    #[value(
+        name = "propagatedpolicy",
+        aliases = ["propagatedpolicies", "propagationpolicy", "propagationpolicies", "pp", "cpp", "policies", "policy"]
+    )]
     Policies,
 }
 

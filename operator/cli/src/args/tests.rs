@@ -18,6 +18,14 @@ fn the_definition_of_the_command_line_is_sound() {
 }
 
 #[test]
+fn policies_are_listed_under_every_name_that_users_have_for_them() {
+    for name in ["propagatedpolicy", "propagationpolicy", "propagationpolicies", "pp", "cpp", "policies"] {
+        let listed = parse(&format!("kubectl-atoll get {name}")).unwrap();
+        assert!(matches!(&listed.task, Task::Get(get) if get.what == What::Policies), "{name}");
+    }
+}
+
+#[test]
 fn names_are_dns_labels_of_at_most_48_characters() {
     for good in ["m", "member-1", "1a", &"c".repeat(48)] {
         assert!(good.parse::<ClusterName>().is_ok(), "{good}");
