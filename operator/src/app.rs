@@ -13,6 +13,7 @@ use std::time::Duration;
 use atoll_crds::names::annotation::{
     CLUSTER_PROPAGATION_POLICY_NAME, PROPAGATION_POLICY_NAME, PROPAGATION_POLICY_NAMESPACE,
 };
+use atoll_decide::cluster::Cluster;
 use atoll_decide::failover::{Health, Source};
 use atoll_decide::fleet::Fleet;
 use atoll_decide::fleet::Standing;
@@ -263,6 +264,33 @@ impl App {
         }
     }
 
+    /// Templates that a cluster's change concerns are looked at again: those
+    /// that may go there or might have gone, those whose bindings name it, and
+    /// those with a copy there. To all others a sick cluster costs nothing
+    /// (promise I3).
+    fn reconcile_by_cluster(&self, before: Option<&Cluster>, after: &Cluster) {
+        let member = self.members.get(&after.name);
+        let is_candidate = |template: &Template| {
+            let policy = claim::recorded(template).and_then(|claim| self.policies.get(&claim.policy));
+            match policy {
+                Some(Known::Valid(policy)) => policy.placement.feels(before, after),
+                // Not usable now, or not claimed yet: looking costs less than being wrong.
+                Some(Known::Invalid { .. }) | None => true,
+            }
+        };
+        let holds_one = |key: &ObjectKey| {
+            self.bindings.get(key).is_some_and(|binding| binding.named_clusters().any(|name| name == after.name))
+                || member.as_ref().is_some_and(|member| member.copies.get(key).is_some())
+        };
+        let concerned = |template: &Template| is_candidate(template) || holds_one(&template.key);
+        for key in self.templates.keys_where(concerned) {
+            self.reconcile.add_for(key, Lane::CatchUp, Cause::Fleet);
+        }
+        for (key, _) in self.bindings.all().into_iter().filter(|(_, binding)| binding.deleting) {
+            self.reconcile.add_for(key, Lane::CatchUp, Cause::Fleet);
+        }
+    }
+
     /// The status of a binding may have changed.
     pub fn status_due(&self, key: &ObjectKey) {
         self.status.add(key.clone(), Lane::User);
@@ -309,10 +337,11 @@ impl App {
             Some(Standing { verdict, taints_seen, source })
         });
         let was_lost = self.is_lost(name);
-        match self.fleet.put_cluster(cluster, standing) {
+        let before = self.fleet.view().cluster(name).cloned();
+        match self.fleet.put_cluster(cluster.clone(), standing) {
             Felt::Nothing => {}
             Felt::Capacity => self.reconcile_by_capacity(),
-            Felt::All => self.reconcile_all(),
+            Felt::All => self.reconcile_by_cluster(before.as_ref(), &cluster),
         }
         if was_lost != self.is_lost(name) {
             for key in self.bindings.naming(name) {

@@ -30,6 +30,13 @@ impl Placement {
             ReplicaScheduling::StaticWeighted(_) | ReplicaScheduling::Duplicated => !self.spread.is_empty(),
         }
     }
+
+    /// Whether a change of one cluster can move a decision that names it
+    /// nowhere: only when it is, or was, a candidate. `before` is none for a
+    /// cluster that is new.
+    pub fn feels(&self, before: Option<&Cluster>, after: &Cluster) -> bool {
+        self.affinity.admits(after) || before.is_some_and(|before| self.affinity.admits(before))
+    }
 }
 
 /// The candidate sets of a placement.
@@ -123,4 +130,34 @@ pub struct Target {
     pub cluster: ClusterName,
     /// Its replicas; None for objects that have none.
     pub replicas: Option<i32>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cluster(name: &str) -> Cluster {
+        Cluster {
+            name: name.into(),
+            labels: std::collections::BTreeMap::new(),
+            provider: String::new(),
+            region: String::new(),
+            zones: Vec::new(),
+            taints: Vec::new(),
+            deleting: false,
+            apis: None,
+            capacity: None,
+            health: crate::cluster::Grade::Healthy,
+            fenced: false,
+        }
+    }
+
+    #[test]
+    fn a_cluster_that_is_no_candidate_and_was_none_is_felt_by_nobody() {
+        let named = ClusterAffinity { names: ["m1", "m2"].map(Into::into).into(), ..ClusterAffinity::default() };
+        let placement = Placement { affinity: Affinities::One(named), ..Placement::default() };
+        assert!(!placement.feels(Some(&cluster("m3")), &cluster("m3")));
+        assert!(placement.feels(None, &cluster("m2")));
+        assert!(Placement::default().feels(None, &cluster("m3")), "no affinity means every cluster");
+    }
 }
