@@ -26,6 +26,8 @@ use crate::args::Run;
 use crate::clock;
 use crate::telemetry::Readiness;
 
+/// The part that is a scrape.
+const METRICS: &str = "metrics.txt";
 /// The hub's own version is asked for this long.
 const HUB_WITHIN: Duration = Duration::from_secs(3);
 
@@ -94,12 +96,15 @@ async fn answer(State(shared): State<Arc<Shared>>, Query(wish): Query<Wish>) -> 
         ("lanes.json", Ok(parts::lanes(app))),
         ("tasks.json", Ok(parts::tasks(app))),
         ("decisions.json", Ok(parts::decisions(app))),
-        ("metrics.txt", parts::metrics(app)),
+        (METRICS, parts::metrics(app)),
         ("vars.json", Ok(parts::vars(app))),
         ("readiness.txt", Ok(readiness.report().to_string().into())),
     ];
     for (file, content) in read {
         match content {
+            Ok(Value::String(text)) if file == METRICS => {
+                parts.push(Part { file, content: redactor.metrics(&text).into() });
+            }
             Ok(content) => parts.push(Part { file, content: redactor.value(content) }),
             Err(why) => failed.push(Failed { file, why }),
         }

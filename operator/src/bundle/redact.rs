@@ -14,8 +14,9 @@ use serde_json::Value;
 const REDACTED: &str = "(redacted)";
 /// What the API servers write before a value of the user.
 const VALUES: [&str; 2] = ["Invalid value:", "Unsupported value:"];
-/// No word of a message is so long; credentials and encoded data are.
-const LONGEST_WORD: usize = 64;
+/// Words of messages are shorter, a uid included; keys, tokens and a line of a
+/// PEM file are longer. A name of a federated object stays, however long.
+const LONGEST_WORD: usize = 40;
 
 /// Takes values out of texts.
 pub struct Redactor {
@@ -43,19 +44,20 @@ impl Redactor {
         }
     }
 
-    /// One text, line by line.
+    /// One text, as a whole: a value may have several lines.
     pub fn text(&self, text: &str) -> String {
-        let lines: Vec<String> = text.split('\n').map(|line| self.words(&self.quotes(&cut(line)))).collect();
-        lines.join("\n")
+        self.words(&self.quotes(&cut(text)))
     }
 
-    /// Leaves only names in quotes. A line of metrics quotes labels, which are
-    /// words of this program and clusters' names.
-    fn quotes(&self, line: &str) -> String {
-        if line.starts_with("atoll_") || line.starts_with('#') {
-            return line.to_owned();
-        }
-        let mut parts = line.split('"');
+    /// The text of a scrape. What it quotes are labels: words of this program,
+    /// and clusters' names.
+    pub fn metrics(&self, text: &str) -> String {
+        self.words(text)
+    }
+
+    /// Leaves only names in quotes.
+    fn quotes(&self, text: &str) -> String {
+        let mut parts = unescaped(text).into_iter();
         let mut kept = parts.next().unwrap_or_default().to_owned();
         let mut quoted = true;
         for part in parts {
@@ -68,7 +70,7 @@ impl Redactor {
 
     /// Word by word: what is too long to be a word goes, names are hashed.
     fn words(&self, line: &str) -> String {
-        let is_part = |letter: char| letter.is_ascii_alphanumeric() || "-._+=".contains(letter);
+        let is_part = |letter: char| letter.is_ascii_alphanumeric() || "-._+=/".contains(letter);
         let mut kept = String::with_capacity(line.len());
         let mut rest = line;
         while !rest.is_empty() {
@@ -82,7 +84,17 @@ impl Redactor {
         kept
     }
 
+    /// A path is as many words as it has parts, unless it is too long for one.
     fn word(&self, word: &str) -> String {
+        // Encoded data has no dot, an API group has.
+        let is_of_group = word.split('/').next().is_some_and(|group| group.contains('.'));
+        if word.len() <= LONGEST_WORD || is_of_group || word.split('/').all(|part| self.names.contains(part)) {
+            return word.split('/').map(|part| self.part(part)).collect::<Vec<_>>().join("/");
+        }
+        self.part(word)
+    }
+
+    fn part(&self, word: &str) -> String {
         let bare = word.trim_end_matches(['.', '=']);
         match &self.hashes {
             Some(hashes) if self.names.contains(bare) => {
@@ -94,10 +106,24 @@ impl Redactor {
     }
 }
 
-/// Cuts a line where the value of a user begins.
-fn cut(line: &str) -> String {
-    let found = VALUES.iter().filter_map(|words| Some(line.find(words)? + words.len())).min();
-    found.map_or_else(|| line.to_owned(), |at| format!("{} {REDACTED}", &line[..at]))
+/// Cuts a text where the value of a user begins: nothing tells where it ends.
+fn cut(text: &str) -> String {
+    let found = VALUES.iter().filter_map(|words| Some(text.find(words)? + words.len())).min();
+    found.map_or_else(|| text.to_owned(), |at| format!("{} {REDACTED}", &text[..at]))
+}
+
+/// The text between quotes that no backslash escapes.
+fn unescaped(text: &str) -> Vec<&str> {
+    let (mut parts, mut from, mut escaped) = (Vec::new(), 0, false);
+    for (at, letter) in text.char_indices() {
+        if letter == '"' && !escaped {
+            parts.push(&text[from..at]);
+            from = at + 1;
+        }
+        escaped = letter == '\\' && !escaped;
+    }
+    parts.push(&text[from..]);
+    parts
 }
 
 #[cfg(test)]
@@ -122,6 +148,16 @@ mod tests {
         for (text, wanted) in cases {
             assert_eq!(plain.text(text), wanted);
         }
+        let escaped = r#"override: "a\"s3cr3t\"b" is no image"#;
+        assert_eq!(plain.text(escaped), r#"override: "(redacted)" is no image"#);
+        let lines = "x: \"one\ns3cr3t\nthree\" is wrong; y: Invalid value: a\ns3cr3t";
+        assert_eq!(plain.text(lines), "x: \"(redacted)\" is wrong; y: Invalid value: (redacted)");
+        let pem = format!("{}/{}", "MIIEvQIBADANBgkqhkiG9w0BAQEFAASC", "B".repeat(31));
+        assert_eq!(plain.text(&format!("key {pem} end")), "key (redacted) end");
+        let kind = "policy.karmada.io/v1alpha1/ClusterPropagationPolicy";
+        assert_eq!(plain.text(kind), kind);
+        let uid = "0b1e6f0a-3f43-4b0e-9d0a-1f2e3d4c5b6a";
+        assert_eq!(plain.text(uid), uid);
         let token = "eyJhbGciOi".repeat(10);
         assert_eq!(plain.text(&format!("Bearer {token}, refused")), "Bearer (redacted), refused");
     }
@@ -140,8 +176,8 @@ mod tests {
     #[test]
     fn metrics_keep_their_labels_and_hash_the_cluster() {
         let line = "atoll_lane_depth{cluster=\"m1\",state=\"open\"} 3";
-        assert_eq!(redactor(false).text(line), line);
-        let hashed = redactor(true).text(line);
+        assert_eq!(redactor(false).metrics(line), line);
+        let hashed = redactor(true).metrics(line);
         assert!(!hashed.contains("m1") && hashed.contains("state=\"open\"} 3"), "{hashed}");
     }
 }
