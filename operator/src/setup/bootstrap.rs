@@ -37,7 +37,9 @@ pub async fn run(settings: &Bootstrap) -> Result<()> {
     let answers = async || hub.apiserver_version().await.map(drop).context("asking the hub for its version");
     wait::until("the hub answers", settings.wait, answers).await?;
     let installed = install::install_crds(&hub).await.context("installing the CRDs on the hub")?;
-    tracing::info!(written = ?installed.written, "CRDs are installed");
+    // Run again it finds the others in place; nobody else would tell of these.
+    ensure!(installed.failed.is_empty(), "these definitions could not be installed: {}", installed.failed.join("; "));
+    tracing::info!(written = ?installed.written, left = ?installed.left, "CRDs are installed");
     for object in &manifests {
         apply(&hub, object).await?;
     }

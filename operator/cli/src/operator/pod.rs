@@ -10,18 +10,26 @@ use kube::{Api, ResourceExt};
 use crate::connect::Side;
 use crate::failure::On;
 
-/// The operator's pods carry it.
-const SELECTOR: &str = "app.kubernetes.io/name=atoll";
+/// The operator's pods carry it; those of a hub beside them have another component.
+const SELECTOR: &str = "app.kubernetes.io/name=atoll,app.kubernetes.io/component=operator";
 /// The Lease on the hub, as the operator names it by default.
 const LEASE: &str = "atoll";
 
-/// The name of the leader's pod.
+/// The name of the leader's pod. The Lease stands in the system namespace of
+/// the hub, or, where the host is the hub, beside the pods.
 pub async fn leader(hub: &Side, host: &Side, pods: &Api<Pod>) -> Result<String> {
-    let leases: Api<Lease> = Api::namespaced(hub.client.clone(), SYSTEM_NAMESPACE);
-    let lease = leases.get_opt(LEASE).await.on(hub, format!("reading lease {SYSTEM_NAMESPACE}/{LEASE}"))?;
-    let holder = lease.and_then(|lease| lease.spec?.holder_identity);
+    let holder = match holder(hub, SYSTEM_NAMESPACE).await? {
+        Some(holder) => Some(holder),
+        None => holder(host, pods.namespace().unwrap_or(SYSTEM_NAMESPACE)).await?,
+    };
     let found = pods.list(&ListParams::default().labels(SELECTOR)).await.on(host, "looking for the operator's pods")?;
     choose(&found.items, holder.as_deref())
+}
+
+async fn holder(side: &Side, namespace: &str) -> Result<Option<String>> {
+    let leases: Api<Lease> = Api::namespaced(side.client.clone(), namespace);
+    let lease = leases.get_opt(LEASE).await.on(side, format!("reading lease {namespace}/{LEASE}"))?;
+    Ok(lease.and_then(|lease| lease.spec?.holder_identity))
 }
 
 /// The pod that holds the Lease; where no holder is known, the only one that
